@@ -1,4 +1,4 @@
-"""How gunicorn serves Leadline: threads that wait on the database, and what the workers are told."""
+"""How gunicorn serves Leadline: threads that wait, and workers that know who can reach them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def on_starting(server: Any) -> None:
 
 
 def _most_open(addresses: list[Any]) -> str:
-    """The first address that other machines can reach, else the first one; a socket file is `unix`."""
+    """The first address that others can reach, else the first one; a socket file is `unix`."""
     hosts = [address[0] if isinstance(address, tuple) else "unix" for address in addresses]
     return next((host for host in hosts if not _is_loopback(host)), hosts[0])
 
