@@ -1,0 +1,1 @@
+"""What would be the same in a product without leads."""
