@@ -191,6 +191,13 @@ def _migrate(url: str) -> None:
     from alembic import command
     from alembic.config import Config
 
+    from database import make_engine
+
+    engine = make_engine(url)
     config = Config(ROOT / "alembic.ini")
-    config.attributes["database_url"] = url
-    command.upgrade(config, "head")
+    # An engine of ours, not the address: what is copied next must have no connection left open.
+    config.attributes["engine"] = engine
+    try:
+        command.upgrade(config, "head")
+    finally:
+        engine.dispose()

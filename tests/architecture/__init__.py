@@ -1,0 +1,1 @@
+"""Tests of the house itself: who may import what, and what is really needed."""
