@@ -1,0 +1,189 @@
+"""The front door: settings in, application out; every blueprint and its URL prefix in one list."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, make_server, run_simple
+
+import cli
+import services
+from config import Settings, load_settings
+from errors import SettingsError
+from lib import logging
+from services import Services
+from services.resources import Resources
+from web import endpoints, errors, headers, limits
+from web.api import ab_tests, analytics, catalog, conversation, exports, health, leads
+
+BLUEPRINTS = (
+    (conversation.api, ""),
+    (catalog.api, ""),
+    (leads.api, ""),
+    (exports.api, ""),
+    (analytics.api, ""),
+    (ab_tests.api, ""),
+    (health.api, ""),
+)
+
+_once = threading.RLock()
+
+
+def create_app(settings: Settings | None = None, resources: Resources | None = None) -> Flask:
+    """An application of its own; without arguments that of this process's environment."""
+    ours = resources or (Resources.from_settings(settings) if settings else _process_resources())
+    app = Flask("leadline", static_folder=None)
+    app.extensions["leadline"] = ours
+    headers.register(app, ours)
+    limits.register(app, ours)
+    errors.register(app)
+    documentation = endpoints.register(app)
+    for blueprint, prefix in BLUEPRINTS:
+        documentation.register_blueprint(blueprint, url_prefix=prefix)
+    health.register_docs(app)
+    cli.register(app)
+    ours.metrics.allow_routes(rule.rule for rule in app.url_map.iter_rules())
+    return app
+
+
+def resources() -> Resources:
+    """What this process shares, built from its environment when it is first asked for."""
+    return _process_resources()
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Services]:
+    """The use cases in one transaction of this process, committed when the block ends."""
+    with services.unit_of_work(resources()) as ours:
+        yield ours
+
+
+def serve() -> None:
+    """Brings the embedded database up to date and serves until Ctrl-C."""
+    try:
+        ours = resources()
+        app = _process_app()
+    except SettingsError as error:
+        _stop(2, *error.message.split("; "))
+    settings = ours.settings
+    if settings.is_embedded and not is_running_from_reloader():
+        services.prepare(ours)
+    if settings.DEBUG:
+        _serve_and_reload(app, settings)
+    else:
+        _serve(app, settings)
+
+
+def _serve(app: Flask, settings: Settings) -> None:
+    listening = _listen(settings.HOST, settings.PORT)
+    port = listening.getsockname()[1]
+    server = make_server(
+        settings.HOST, port, app, threaded=True, request_handler=_Quiet, fd=listening.fileno()
+    )
+    _welcome(settings.HOST, port)
+    try:
+        server.serve_forever()
+    finally:
+        listening.close()
+    print("Stopped.")
+
+
+def _serve_and_reload(app: Flask, settings: Settings) -> None:
+    if not is_running_from_reloader():
+        _listen(settings.HOST, settings.PORT).close()
+        _welcome(settings.HOST, settings.PORT)
+    run_simple(
+        settings.HOST,
+        settings.PORT,
+        app,
+        threaded=True,
+        use_reloader=True,
+        use_debugger=False,
+        request_handler=_Quiet,
+    )
+
+
+class _Quiet(WSGIRequestHandler):
+    """Serves without a log line of its own: those of the library hold paths, and so session ids."""
+
+    def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        """Says nothing; web/headers.py logs every request."""
+
+    def version_string(self) -> str:
+        """Who serves, without versions that tell an attacker where to look."""
+        return "Leadline"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket, or one clear sentence about why there is none."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except OSError as error:
+        _stop(1, f"Cannot listen on {host}:{port} ({error.strerror}); set HOST or PORT otherwise.")
+    return listening
+
+
+def _welcome(host: str, port: int) -> None:
+    name = f"[{host}]" if ":" in host else host
+    name = "127.0.0.1" if host in ("0.0.0.0", "::") else name
+    print(f"Leadline is running at http://{name}:{port}")
+    for what, path in (("Chat", "/chat"), ("API, to read and try", "/docs"), ("Health", "/health")):
+        print(f"  {what}: http://{name}:{port}{path}")
+    print("Stop it with Ctrl-C.", flush=True)
+
+
+def _stop(status: int, *sentences: str) -> NoReturn:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+    sys.exit(status)
+
+
+@functools.cache
+def _built_resources() -> Resources:
+    settings = load_settings()
+    level = "DEBUG" if settings.DEBUG else settings.LOG_LEVEL
+    logging.configure(level, settings.LOG_FILE or None, json=not settings.is_development)
+    return Resources.from_settings(settings)
+
+
+def _process_resources() -> Resources:
+    # The lock, because a cache alone would let two threads that come first build one each.
+    with _once:
+        return _built_resources()
+
+
+@functools.cache
+def _built_app() -> Flask:
+    return create_app()
+
+
+def _process_app() -> Flask:
+    with _once:
+        return _built_app()
+
+
+def __getattr__(name: str) -> Any:
+    """`app`, for gunicorn and flask, built when it is first asked for."""
+    if name == "app":
+        return _process_app()
+    raise AttributeError(f"module 'main' has no attribute {name!r}")
+
+
+if __name__ == "__main__":
+    # As `main`, so that older scripts' looks upwards find this process's resources.
+    sys.modules["main"] = sys.modules["__main__"]
+    try:
+        serve()
+    except KeyboardInterrupt:
+        print("Stopped.")

@@ -1,0 +1,1 @@
+"""What the edge promises: bodies, errors, headers, limits, keys, one transaction."""

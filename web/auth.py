@@ -1,0 +1,133 @@
+"""Who is asking: visitors with a token, programs with a key; who may read and write what."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from flask import g, request
+
+import errors
+from engine.vocabulary import Scope, grants
+from lib.crypto import TOKEN, same
+from services import unit_of_work
+from services.account_service import KeyHolder
+from web.unit_of_work import resources
+
+VISITOR = "visitor"
+TOKEN_LIFE = timedelta(days=30)
+# Reading of older clients that `PUBLIC_READ=full` opens besides the reads of a session.
+OLDER_READS = re.compile(r"/api/(?:lead/export/[^/]+|analytics/leads|leads)")
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+
+
+class Access(Enum):
+    """Who may call an endpoint that asks for no particular scope."""
+
+    # Whoever knows the session id may write to that session; no credential is looked at.
+    WIDGET = "widget"
+    # A session's own visitor or `leads:read` sees everything, others what PUBLIC_READ says.
+    READ = "read"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who is asking: how much they may see, and the key they showed."""
+
+    full: bool = False
+    key: KeyHolder | None = None
+
+
+def reader() -> Reader:
+    """Who is asking in this request; a stranger until `admit` has found out more."""
+    found: Reader = g.get("reader", Reader())
+    return found
+
+
+def admit(access: Access | Scope, session_id: str | None = None) -> None:
+    """Lets this request in and notes who it is, or raises Unauthorized or Forbidden."""
+    if access is Access.WIDGET:
+        return
+    if access is Access.READ:
+        g.reader = _reader_of(session_id or "")
+    elif _is_opened() and OLDER_READS.fullmatch(request.path):
+        g.reader = Reader(full=True)
+    else:
+        assert isinstance(access, Scope)
+        g.reader = Reader(full=True, key=_holder(access))
+
+
+def visitor_token(session_id: str) -> str:
+    """A token with which the visitor of this session reads it back, for thirty days."""
+    ours = resources()
+    expires = int((ours.clock.now() + TOKEN_LIFE).timestamp())
+    return ours.signer.sign(VISITOR, session_id, expires)
+
+
+def guard_metrics() -> None:
+    """Raises Unauthorized unless /metrics is open, or the bearer token is the operator's."""
+    wanted = resources().settings.METRICS_TOKEN
+    if wanted and not same(_bearer() or "", wanted):
+        raise errors.Unauthorized("The metrics need their token.", code="invalid_key")
+
+
+def _reader_of(session_id: str) -> Reader:
+    token = request.headers.get("X-Visitor-Token")
+    if token is not None:
+        _check_token(token.strip(), session_id)
+        return Reader(full=True)
+    if "Authorization" in request.headers:
+        return Reader(full=True, key=_holder(Scope.LEADS_READ))
+    if _is_opened():
+        return Reader(full=True)
+    if resources().settings.PUBLIC_READ == "off":
+        raise errors.Unauthorized("Reading needs the visitor's token or an API key.")
+    return Reader()
+
+
+def _check_token(token: str, session_id: str) -> None:
+    ours = resources()
+    now = int(ours.clock.now().timestamp())
+    if ours.signer.verify(token, VISITOR, session_id, now):
+        return
+    parts = TOKEN.fullmatch(token) if len(token) < 200 else None
+    if parts is None or int(parts[2]) <= now:
+        raise errors.Unauthorized(
+            "This visitor token is not valid, or it has expired.", code="invalid_token"
+        )
+    # Whole and in time, so it is another session's; a forged one looks the same and gains nothing.
+    raise errors.Forbidden("This visitor token belongs to another session.", code="wrong_session")
+
+
+def _holder(needed: Scope) -> KeyHolder:
+    if "Authorization" not in request.headers:
+        raise errors.Unauthorized("This needs an API key, sent as a bearer token.")
+    key = _bearer()
+    holder = None
+    if key is not None:
+        with unit_of_work(resources(), read_only=True) as services:
+            holder = services.accounts.find_key(key)
+    if holder is None:
+        raise errors.Unauthorized("This API key is not valid.", code="invalid_key")
+    if not grants(holder.scopes, needed):
+        raise errors.Forbidden(f"This API key lacks the scope {needed}.", code="missing_scope")
+    return holder
+
+
+def _bearer() -> str | None:
+    found = BEARER.fullmatch(request.headers.get("Authorization", ""))
+    return found[1] if found else None
+
+
+def _is_opened() -> bool:
+    """Whether the operator opened reading, and this caller came by a name of this machine.
+
+    The name is checked because a web page can make its own name lead to this machine.
+    """
+    if resources().settings.PUBLIC_READ != "full" or request.method not in ("GET", "HEAD"):
+        return False
+    host = request.host.lower()
+    return re.sub(r":[0-9]*\Z", "", host) in LOOPBACK_HOSTS
