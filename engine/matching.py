@@ -178,9 +178,10 @@ def _in_range(folded: str, tokens: list[str], options: Sequence[OptionWords]) ->
     """Options that are a range which holds the number the text names, and hardly a word more."""
     numbers = _numbers(tokens)
     others = {token for token in tokens if not (token.isascii() and token.isdigit())}
-    if not others <= AROUND_A_NUMBER or not 1 <= len(numbers) <= 2 or "." in folded:
+    if not others <= AROUND_A_NUMBER or not 1 <= len(numbers) <= 2:
         return []
-    if "," in folded or folded.startswith("-"):
+    # `3.5` and `1,000` are one number to people, and two tokens to us.
+    if re.search("[.,][0-9]", folded) or folded.startswith("-"):
         return []
     if len(numbers) == 2 and not RANGE.search(_loose(folded)):
         return []

@@ -253,10 +253,8 @@ def _told(error: BaseException) -> str:
     """The error's type, with its message unless that may hold what somebody typed."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else _full_name(kind)
-    if isinstance(error, TELLTALE_ERRORS) or _is_telltale(kind):
-        return name
-    # What it was raised from is often quoted in it.
-    if any(_is_telltale(type(link)) for link in _chain(error)):
+    # What an error was raised from is often quoted in it.
+    if isinstance(error, TELLTALE_ERRORS) or any(map(_is_telltale, _chain(error))):
         return name
     message = shorten(_clean_text(str(error)), 300)
     return f"{name}: {message}" if message else name
@@ -266,8 +264,8 @@ def _full_name(kind: type[BaseException]) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _is_telltale(kind: type[BaseException]) -> bool:
-    return any(base.__module__.startswith(TELLTALE_MODULES) for base in kind.__mro__)
+def _is_telltale(error: BaseException) -> bool:
+    return any(base.__module__.startswith(TELLTALE_MODULES) for base in type(error).__mro__)
 
 
 def _frames(traceback: TracebackType | None) -> list[str]:

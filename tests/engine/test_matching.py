@@ -63,7 +63,7 @@ def test_a_label_is_exact(text: str, options: tuple[OptionWords, ...], id_: str)
     + [("I run 2 restaurants", BUSINESS, "restaurant"), ("a book a demo b", ACTIONS, "demo")]
     # Numbers in ranges, by counting.
     + [("3", STAFF, "2"), ("25", STAFF, "21"), ("51", STAFF, "50"), ("3-4", STAFF, "2")]
-    + [("about 30 people", STAFF, "21"), ("We are 7", STAFF, "6"), ("2 to 5", STAFF, "2")]
+    + [("about 30 people", STAFF, "21"), ("We are 7.", STAFF, "6"), ("2 to 5", STAFF, "2")]
     + [("50 plus", STAFF, "50"), ("50k - 2l", SALES, "b"), ("Rs 50K-Rs 2L", SALES, "b")]
     + [("under 50k", SALES, "a"), ("1", STAFF, "1")],
 )
@@ -79,10 +79,17 @@ def test_what_can_mean_only_one_option_is_certain_but_not_exact(
     + [("not a restaurant", BUSINESS, "restaurant"), ("a restaurant?", BUSINESS, "restaurant")]
     + [("I don't have a shop", BUSINESS, "retail"), ("restaurant or shop", BUSINESS, None)]
     + [("restaurant and retail store", BUSINESS, None), ("on the other hand", BUSINESS, "other")]
-    + [("serious business", BUSINESS, "service"), ("Book a memo", ACTIONS, "demo")]
+    + [("serious business", BUSINESS, "service"), ("Book a deme", ACTIONS, "demo")]
     + [("50", STAFF, "21"), ("4-8", STAFF, "2"), ("since 2019", STAFF, "50"), ("2,5", STAFF, "2")]
     + [("3?", STAFF, "2"), ("50k", SALES, "b"), ("₹2L–₹1OL", SALES, "c"), ("5 or 6", STAFF, "2")]
-    + [("3 4", STAFF, "2"), ("-3", STAFF, "2"), ("3.5", STAFF, "2"), ("-3", RATING, None)],
+    + [
+        ("3 4", STAFF, "2"),
+        ("-3", STAFF, "2"),
+        ("3.5", STAFF, "2"),
+        (".5", STAFF, "2"),
+        ("restauran7", BUSINESS, "restaurant"),
+        ("-3", RATING, None),
+    ],
 )
 def test_what_may_mean_another_is_asked_again(
     text: str, options: tuple[OptionWords, ...], first: str | None

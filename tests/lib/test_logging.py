@@ -247,6 +247,8 @@ def test_a_line_that_cannot_be_put_together_is_still_written_without_its_argumen
     ours.handle(logging.LogRecord("lib", 20, "x.py", 1, "%d of %d", (CANARY, CANARY), None))
 
     assert lines.last["event"] == "%d of %d [arguments left out]"
+    ours.handle(logging.makeLogRecord({"msg": "100%", "args": None, "levelname": "INFO"}))
+    assert lines.last["event"] == "100%"
     assert CANARY not in capsys.readouterr().err
 
 

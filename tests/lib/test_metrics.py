@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from lib.metrics import Metrics
 
 
@@ -68,6 +70,14 @@ def test_two_servers_in_one_process_do_not_share_counts() -> None:
     first.sessions_started.inc()
 
     assert sample(second, "leadline_sessions_started_total") == 0.0
+
+
+def test_with_a_shared_folder_only_what_lies_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+
+    assert Metrics().render() == b""
 
 
 def test_many_processes_give_one_sum(tmp_path: Path) -> None:
