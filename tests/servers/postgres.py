@@ -24,6 +24,10 @@ USER = "nobody"
 # What a test loses when the machine crashes, nobody needs.
 FAST = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=200"
 TRIES = 5
+INITDB = (
+    *("-U", "app", "-A", "trust", "-E", "UTF8", "--no-sync"),
+    *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+)
 
 
 class PostgresMissing(Exception):
@@ -68,21 +72,14 @@ def start(*, owner: int) -> PostgresServer:
     source = binaries()
     folder = Path(tempfile.mkdtemp(prefix="leadline-pg-", dir="/tmp"))
     try:
+        stop_when_gone(owner, Path(__file__), folder)  # First, for we may be killed any moment.
         _hand_over(folder)
         programs = _within_reach(source, folder)
-        _run(programs / "initdb", folder, *_INITDB)
-        server = _listening(programs, folder)
+        _run(programs / "initdb", folder, *INITDB)
+        return _listening(programs, folder)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        stop(folder)
         raise
-    stop_when_gone(owner, Path(__file__), folder)
-    return server
-
-
-_INITDB = (
-    *("-U", "app", "-A", "trust", "-E", "UTF8", "--no-sync"),
-    *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
-)
 
 
 def _listening(programs: Path, folder: Path) -> PostgresServer:
@@ -141,9 +138,13 @@ def _within_reach(programs: Path, folder: Path) -> Path:
     """The programs where the server's user may run them: a copy if they lie in a closed folder."""
     if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in programs.parents):
         return programs
-    copy = folder / "install"
+    install, package = programs.parent, programs.parent.parent
+    copy = folder / package.name / install.name
     if not copy.exists():
-        shutil.copytree(programs.parent, copy, symlinks=True)
+        # The programs find their libraries beside the package, so they are copied beside it too.
+        for libraries in package.parent.glob(f"{package.name}.libs"):
+            shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+        shutil.copytree(install, copy, symlinks=True)
     return copy / programs.name
 
 

