@@ -19,12 +19,12 @@ run: install  ## start Leadline; DEMO=1 fills it with believable visitors
 	@$(if $(filter-out 0,$(DEMO)),DEMO_MODE=true )$(PY) main.py
 
 test: install-dev  ## all tests but the nightly ones, and how much of the code they cover
-	@$(PYTEST) --cov --cov-report=
+	@$(PYTEST) --cov --cov-report= --cov-fail-under=0
 	@$(PY) -m coverage report
 	@$(PY) -m coverage report --include='engine/*' --fail-under=100
 
 nightly: install-dev  ## the tests that take minutes
-	@$(PY) -m pytest -m nightly
+	@$(PY) -m pytest -m nightly || { test $$? -eq 5 && echo "There are no nightly tests yet."; }
 
 bench: install-dev  ## how fast it is, as a table
 	@if [ -e tests/bench.py ] || [ -e tests/bench/__main__.py ]; then $(PY) -m tests.bench; \
