@@ -19,12 +19,11 @@ from engine.vocabulary import Scope
 from lib.clock import iso
 from lib.crypto import sha256_hex
 from web.auth import Access, admit, reader
-from web.body import PARSER, canonical, read_json
+from web.body import LARGEST_BODY, PARSER, canonical, read_json
 from web.errors import Error
 from web.limits import count_session
 from web.unit_of_work import Once, Secret, perform, resources
 
-LARGEST_BODY = 64 * 1024
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # Where nothing but the key itself says whose it is, nobody may guess it.
 SHORTEST_START_KEY = 16
@@ -230,7 +229,8 @@ class Json(DefaultJSONProvider):
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """The text of a value; NaN is an error of ours, never sent."""
-        return super().dumps(obj, allow_nan=False, separators=(",", ":"), **kwargs)
+        kwargs.setdefault("separators", (",", ":"))
+        return super().dumps(obj, allow_nan=False, **kwargs)
 
 
 def register(app: Flask) -> Documentation:
