@@ -1,0 +1,221 @@
+"""Base, naming convention, column types, session_scope(): one unit of work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from errors import Forbidden
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# The limits of one connection: a database that is away or stuck costs a visitor seconds, never a
+# hung thread. gthread does not kill a stuck thread, so every wait needs a limit of its own.
+POSTGRES_LIMITS = {
+    "connect_timeout": 2,
+    "tcp_user_timeout": 3000,
+    "keepalives_idle": 30,
+    "options": "-c statement_timeout=3000 -c lock_timeout=2000"
+    " -c idle_in_transaction_session_timeout=5000 -c timezone=UTC",
+}
+
+
+class Base(DeclarativeBase):
+    """The parent of every table."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC, aware in Python on both databases; SQLite keeps it without its zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The moment as the database keeps it; a naive moment is a programming error."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone cannot be stored")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The stored moment, aware."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite only numbers rows by itself in a column that is exactly INTEGER.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSON().with_variant(JSONB(), "postgresql")
+# Where "nothing" must be the database's NULL and not JSON's null: a blanked half of a fact.
+JsonOrNull = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def dumps(value: Any) -> str:
+    """JSON as we store it: text as it is, no NaN."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def driver_url(url: str) -> str:
+    """The address with the driver we ship: SQLAlchemy 2.1 would take another for postgresql://."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg2")
+    return parsed.render_as_string(hide_password=False)
+
+
+def make_engine(url: str, *, pool_size: int = 8, may_drop: bool = False) -> Engine:
+    """An engine for SQLite or PostgreSQL with our limits; opens no connection yet.
+
+    `drop_all` is refused on it unless it `may_drop`.
+    """
+    options = {"may_drop": may_drop}
+    if make_url(url).get_backend_name() == "sqlite":
+        return _sqlite(url).execution_options(**options)
+    engine = create_engine(
+        driver_url(url),
+        pool_size=pool_size,
+        max_overflow=2,
+        pool_timeout=2,
+        pool_pre_ping=True,
+        connect_args=POSTGRES_LIMITS,
+        json_serializer=dumps,
+    )
+    return engine.execution_options(**options)
+
+
+def _sqlite(url: str) -> Engine:
+    file = make_url(url).database
+    if file and file != ":memory:":
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, json_serializer=dumps, connect_args={"timeout": 10})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # The driver must not begin by itself: we say how.
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=10000",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once: a deferred transaction that must upgrade fails, not waits."""
+    reading = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def session_scope(engine: Engine, *, read_only: bool = False) -> Iterator[Session]:
+    """One unit of work: committed when the block ends, rolled back when it raises."""
+    bind = engine.execution_options(read_only=True) if read_only else engine
+    with Session(bind, expire_on_commit=False) as session:
+        yield session
+        if read_only:
+            session.rollback()
+        else:
+            session.commit()
+
+
+def migrate(engine: Engine) -> None:
+    """Bring a database to the newest migration; does nothing, and quickly, when it is there."""
+    from alembic import command
+
+    config = _alembic()
+    if current_revision(engine) == _head(config):
+        return
+    config.attributes["engine"] = engine
+    command.upgrade(config, "head")
+
+
+def current_revision(engine: Engine) -> str | None:
+    """The migration a database stands at; None when it is empty."""
+    with engine.execution_options(read_only=True).connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+
+
+def head_revision() -> str:
+    """The newest migration of this program."""
+    return _head(_alembic())
+
+
+def _alembic() -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _head(config: Any) -> str:
+    from alembic.script import ScriptDirectory
+
+    return str(ScriptDirectory.from_config(config).get_current_head())
+
+
+def _count_as_migrated(metadata: MetaData, connection: Connection, **_: Any) -> None:
+    """After `create_all`, say that the database is at the newest migration, for it is."""
+    connection.execute(
+        text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
+    )
+    if connection.scalar(text("SELECT count(*) FROM alembic_version")) == 0:
+        values = {"head": head_revision()}
+        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), values)
+
+
+def _only_in_development(metadata: MetaData, connection: Connection, **_: Any) -> None:
+    if not connection.get_execution_options().get("may_drop"):
+        raise Forbidden("drop_all is only for development: it would delete every lead.")
+    connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+
+
+event.listen(Base.metadata, "after_create", _count_as_migrated)
+event.listen(Base.metadata, "before_drop", _only_in_development)
+
+
+def __getattr__(name: str) -> Any:
+    """`engine`, for older scripts: the engine of the configured database, its tables known."""
+    if name == "engine":
+        import main
+
+        return main.resources().engine
+    raise AttributeError(f"module 'database' has no attribute {name!r}")

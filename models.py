@@ -1,0 +1,368 @@
+"""Every table, in chapters; columns and constraints, no queries, no rules.
+
+The DDL that guards an append-only table hangs on the table, so `Base.metadata.create_all` of an
+older script makes the same database as the migrations do.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    JSON,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Mapped, mapped_column, synonym
+
+from database import Base, BigId, Json, JsonOrNull, UtcDateTime
+
+# --- Facts -------------------------------------------------------------------------------------
+
+
+class Event(Base):
+    """A fact: something that happened. Append-only; only `personal` may be blanked."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        UniqueConstraint("session_id", "seq"),
+        Index("ix_events_lead_id", "lead_id"),
+        Index("ix_events_kind_occurred_at", "kind", "occurred_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(64))
+    lead_id: Mapped[int | None] = mapped_column(BigId)
+    session_id: Mapped[str | None] = mapped_column(String(255))
+    seq: Mapped[int | None] = mapped_column(Integer)
+    measured: Mapped[dict[str, Any]] = mapped_column(Json)
+    personal: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
+    occurred_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    workflow_version: Mapped[int | None] = mapped_column(Integer)
+    arms: Mapped[dict[str, str] | None] = mapped_column(JsonOrNull)
+
+
+# --- Conversations -----------------------------------------------------------------------------
+
+
+class WorkflowVersion(Base):
+    """What the bot asked and what an answer was worth, from one moment on."""
+
+    __tablename__ = "workflow_versions"
+
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    source: Mapped[str] = mapped_column(String(16))
+    content_hash: Mapped[str] = mapped_column(String(64))
+    # Not JSONB, which would forget the order of variants; the first is the control.
+    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Lead(Base):
+    """A person who may become a customer, and what is known of them."""
+
+    __tablename__ = "leads"
+    __table_args__ = (
+        Index("ix_leads_lead_score_id", "lead_score", "id"),
+        Index("ix_leads_created_at_id", "created_at", "id"),
+        Index("ix_leads_last_activity_at_id", "last_activity_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    # No foreign key: `sessions.lead_id` already points here, and a circle cannot be loaded.
+    session_id: Mapped[str | None] = mapped_column(String(255), unique=True)
+    name: Mapped[str | None] = mapped_column(Text)
+    email: Mapped[str | None] = mapped_column(Text)
+    phone: Mapped[str | None] = mapped_column(Text)
+    company: Mapped[str | None] = mapped_column(Text)
+    business_type: Mapped[str | None] = mapped_column(Text)
+    location: Mapped[str | None] = mapped_column(Text)
+    staff_size: Mapped[str | None] = mapped_column(Text)
+    monthly_sales: Mapped[str | None] = mapped_column(Text)
+    features_interested: Mapped[list[str]] = mapped_column(Json, default=list)
+    attributes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    # The same address or number however it was typed; marks possible duplicates, merges nobody.
+    email_key: Mapped[str | None] = mapped_column(String(320), index=True)
+    phone_e164: Mapped[str | None] = mapped_column(String(20), index=True)
+    lead_score: Mapped[int] = mapped_column(Integer, default=0)
+    lead_classification: Mapped[str] = mapped_column(String(16), default="Unqualified")
+    probability: Mapped[float | None] = mapped_column(Float)
+    source: Mapped[str] = mapped_column(Text)
+    utm_source: Mapped[str | None] = mapped_column(Text)
+    stage: Mapped[str | None] = mapped_column(String(64))
+    assigned_to: Mapped[str | None] = mapped_column(String(255))
+    campaign: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_activity_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    lead_type = synonym("lead_classification")
+
+
+class Conversation(Base):
+    """One visitor's conversation: what it is pinned to, and where it stands."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_started_at", "started_at"),)
+
+    id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    public_ref: Mapped[str] = mapped_column(String(32), unique=True)
+    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), index=True)
+    visitor_id: Mapped[str | None] = mapped_column(String(255), index=True)
+    workflow_version: Mapped[int] = mapped_column(ForeignKey("workflow_versions.version"))
+    # The version whose points count; another than the pinned one after `session.rescored`.
+    points_version: Mapped[int] = mapped_column(ForeignKey("workflow_versions.version"))
+    arms: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    locale: Mapped[str | None] = mapped_column(String(35))
+    surface: Mapped[str] = mapped_column(String(16))
+    utm_source: Mapped[str | None] = mapped_column(Text)
+    utm_medium: Mapped[str | None] = mapped_column(Text)
+    utm_campaign: Mapped[str | None] = mapped_column(Text)
+    utm_term: Mapped[str | None] = mapped_column(Text)
+    utm_content: Mapped[str | None] = mapped_column(Text)
+    referrer: Mapped[str | None] = mapped_column(Text)
+    landing_page: Mapped[str | None] = mapped_column(Text)
+    # Why this may be no person ("crawler", "honeypot", "too_quick"); kept, left out of analytics.
+    suspicion: Mapped[str | None] = mapped_column(String(32))
+    # The folded facts, as `engine.points.Journey` reads them; derived, proven by `flask replay`.
+    journey: Mapped[dict[str, Any]] = mapped_column(Json)
+    facts: Mapped[int] = mapped_column(Integer)
+    score: Mapped[int] = mapped_column(Integer, default=0)
+    classification: Mapped[str] = mapped_column(String(16), default="Unqualified")
+    next_question_id: Mapped[int | None] = mapped_column(Integer)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_activity_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Answer(Base):
+    """What a visitor last answered to a question; the answers before it stand in the facts."""
+
+    __tablename__ = "answers"
+    __table_args__ = (UniqueConstraint("session_id", "question_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"))
+    question_id: Mapped[int] = mapped_column(Integer)
+    question_text: Mapped[str] = mapped_column(Text)
+    answer_text: Mapped[str | None] = mapped_column(Text)
+    options: Mapped[list[str]] = mapped_column(Json, default=list)
+    typed: Mapped[bool] = mapped_column(Boolean, default=False)
+    skipped: Mapped[bool] = mapped_column(Boolean, default=False)
+    revision: Mapped[int] = mapped_column(Integer, default=1)
+    time_taken: Mapped[float] = mapped_column(Float)
+    score_earned: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class UserBehavior(Base):
+    """The ledger: one row an award, or its reversal. Append-only; the score is its sum."""
+
+    __tablename__ = "user_behaviors"
+    __table_args__ = (UniqueConstraint("session_id", "behavior_type", "subject", "generation"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"))
+    behavior_type: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(64), default="")
+    generation: Mapped[int] = mapped_column(Integer, default=0)
+    behavior_metadata: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    score_impact: Mapped[int] = mapped_column(Integer)
+    event_seq: Mapped[int] = mapped_column(Integer)
+    workflow_version: Mapped[int] = mapped_column(Integer)
+    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    action = synonym("behavior_type")
+    score_change = synonym("score_impact")
+
+
+class Consent(Base):
+    """What a visitor agreed to or took back, in which words. Append-only."""
+
+    __tablename__ = "consents"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(64))
+    given: Mapped[bool] = mapped_column(Boolean)
+    text_version: Mapped[str] = mapped_column(String(64))
+    text_sha256: Mapped[str | None] = mapped_column(String(64))
+    locale: Mapped[str | None] = mapped_column(String(35))
+    surface: Mapped[str] = mapped_column(String(16))
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+# --- Experiments -------------------------------------------------------------------------------
+
+
+class Experiment(Base):
+    """An experiment's stored random seed and epoch; no edit of its texts touches them."""
+
+    __tablename__ = "experiments"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seed: Mapped[str] = mapped_column(String(32))
+    epoch: Mapped[int] = mapped_column(Integer, default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Assignment(Base):
+    """Which arm a unit got; the first row wins for ever."""
+
+    __tablename__ = "assignments"
+    __table_args__ = (UniqueConstraint("experiment", "unit"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    experiment: Mapped[str] = mapped_column(ForeignKey("experiments.name"))
+    unit: Mapped[str] = mapped_column(String(255))
+    arm: Mapped[str] = mapped_column(String(64))
+    propensity: Mapped[float] = mapped_column(Float)
+    epoch: Mapped[int] = mapped_column(Integer)
+    workflow_version: Mapped[int] = mapped_column(Integer)
+    assigned_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Exposure(Base):
+    """The moment a unit was first sent its arm's content."""
+
+    __tablename__ = "exposures"
+    __table_args__ = (UniqueConstraint("experiment", "unit"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    experiment: Mapped[str] = mapped_column(ForeignKey("experiments.name"))
+    unit: Mapped[str] = mapped_column(String(255))
+    session_id: Mapped[str] = mapped_column(String(255))
+    arm: Mapped[str] = mapped_column(String(64))
+    epoch: Mapped[int] = mapped_column(Integer)
+    exposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Conversion(Base):
+    """A goal that a unit reached after its exposure, once; its arm is the exposure's."""
+
+    __tablename__ = "conversions"
+    __table_args__ = (UniqueConstraint("experiment", "unit", "metric"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    experiment: Mapped[str] = mapped_column(ForeignKey("experiments.name"))
+    unit: Mapped[str] = mapped_column(String(255))
+    session_id: Mapped[str] = mapped_column(String(255))
+    metric: Mapped[str] = mapped_column(String(64))
+    arm: Mapped[str] = mapped_column(String(64))
+    value: Mapped[float | None] = mapped_column(Float)
+    converted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+# --- Access ------------------------------------------------------------------------------------
+
+
+class ApiKey(Base):
+    """A key of another program: what it may do; only the hash of its secret."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    prefix: Mapped[str] = mapped_column(String(16), unique=True)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AuditEntry(Base):
+    """Who changed what that visitors do not change. Append-only."""
+
+    __tablename__ = "audit_entries"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    actor: Mapped[str] = mapped_column(String(255))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(255))
+    detail: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class StoredReply(Base):
+    """The reply of an idempotency key, written in the transaction of its effect."""
+
+    __tablename__ = "stored_replies"
+
+    scope: Mapped[str] = mapped_column(String(255), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int] = mapped_column(Integer)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+# --- Guards of the append-only tables ----------------------------------------------------------
+
+APPEND_ONLY = ("user_behaviors", "consents", "audit_entries")
+_EVENT_COLUMNS = tuple(name for name in Event.__table__.columns.keys() if name != "personal")
+
+
+def guards(table: str, dialect: str) -> list[str]:
+    """The DDL by which the database itself refuses to rewrite a table's history; [] for others."""
+    if table not in (*APPEND_ONLY, "events"):
+        return []
+    return _postgres_guards(table) if dialect == "postgresql" else _sqlite_guards(table)
+
+
+def _postgres_guards(table: str) -> list[str]:
+    refuse = "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+    statements = [
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+    ]
+    if table in APPEND_ONLY:
+        verbs = "UPDATE OR DELETE"
+        return [*statements, f"CREATE TRIGGER append_only BEFORE {verbs} ON {table} {refuse}"]
+    changed = " OR ".join(f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in _EVENT_COLUMNS)
+    unless_blanked = f"FOR EACH ROW WHEN (NEW.personal IS NOT NULL OR {changed})"
+    return [
+        *statements,
+        f"CREATE TRIGGER append_only BEFORE DELETE ON events {refuse}",
+        f"CREATE TRIGGER blank_only BEFORE UPDATE ON events {unless_blanked}"
+        " EXECUTE FUNCTION refuse_change()",
+    ]
+
+
+def _sqlite_guards(table: str) -> list[str]:
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    statements = [f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}"]
+    if table in APPEND_ONLY:
+        return [*statements, f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}"]
+    changed = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in _EVENT_COLUMNS)
+    condition = f"WHEN NEW.personal IS NOT NULL OR {changed}"
+    update = f"CREATE TRIGGER events_blank_only BEFORE UPDATE ON events {condition} {refuse}"
+    return [*statements, update]
+
+
+def _create_guards(table: Table, connection: Connection, **_: Any) -> None:
+    for statement in guards(table.name, connection.dialect.name):
+        connection.execute(DDL(statement.replace("%", "%%")))
+
+
+for _table in Base.metadata.tables.values():
+    event.listen(_table, "after_create", _create_guards)
