@@ -1,0 +1,219 @@
+"""The enums that tables, wire and rules share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class QuestionType(StrEnum):
+    """What kind of answer a question takes."""
+
+    CHOICE = "choice"
+    MULTI_CHOICE = "multi_choice"
+    TEXT = "text"
+    EMAIL = "email"
+    PHONE = "phone"
+    NUMBER = "number"
+    DATE = "date"
+    RATING = "rating"
+    CONSENT = "consent"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether every accepted answer is one of a few known values, so nothing personal."""
+        return self in (self.CHOICE, self.MULTI_CHOICE, self.RATING, self.CONSENT)
+
+
+class Action(StrEnum):
+    """What a visitor did, in the word we store."""
+
+    SESSION_OPENED = "session_opened"
+    REPLIED_TO_GREETING = "replied_to_greeting"
+    ANSWERED_QUESTION = "answered_question"
+    ANSWERED_ALL_QUESTIONS = "answered_all_questions"
+    SHARED_CONTACT = "shared_contact"
+    CLICKED_PRODUCT = "clicked_product"
+    DEMO_REQUESTED = "demo_requested"
+    CTA_CLICKED = "cta_clicked"
+    QUICK_REPLY = "quick_reply"
+    DETAILED_ANSWER = "detailed_answer"
+    CONSENT_GIVEN = "consent_given"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    CONFIRMED_SUMMARY = "confirmed_summary"
+    EMAIL_OPEN = "email_open"
+    EMAIL_CLICK = "email_click"
+    EMAIL_REPLY = "email_reply"
+    WEBSITE_VISIT = "website_visit"
+    PRICING_REQUEST = "pricing_request"
+
+
+# Three older systems each had a word of their own for one thing.
+ACTION_ALIASES = {
+    "clicked_demo": Action.DEMO_REQUESTED,
+    "demo_request": Action.DEMO_REQUESTED,
+}
+
+# What the server sees for itself; a client that says it again earns nothing.
+SERVER_ACTIONS = frozenset(
+    {
+        Action.SESSION_OPENED,
+        Action.ANSWERED_QUESTION,
+        Action.ANSWERED_ALL_QUESTIONS,
+        Action.SHARED_CONTACT,
+        Action.QUICK_REPLY,
+        Action.DETAILED_ANSWER,
+    }
+)
+
+ENGAGEMENT_ACTIONS = frozenset(
+    {
+        Action.EMAIL_OPEN,
+        Action.EMAIL_CLICK,
+        Action.EMAIL_REPLY,
+        Action.WEBSITE_VISIT,
+        Action.PRICING_REQUEST,
+    }
+)
+
+DEFAULT_POINTS: dict[Action, int] = {
+    Action.SESSION_OPENED: 5,
+    Action.REPLIED_TO_GREETING: 5,
+    Action.ANSWERED_QUESTION: 5,
+    Action.ANSWERED_ALL_QUESTIONS: 10,
+    Action.SHARED_CONTACT: 10,
+    Action.CLICKED_PRODUCT: 5,
+    Action.DEMO_REQUESTED: 15,
+    Action.CTA_CLICKED: 15,
+    Action.QUICK_REPLY: 5,
+    Action.DETAILED_ANSWER: 5,
+}
+
+
+def find_action(word: str) -> Action | None:
+    """The action that a caller's word or alias names, if any."""
+    if word in ACTION_ALIASES:
+        return ACTION_ALIASES[word]
+    return Action(word) if word in Action._value2member_map_ else None
+
+
+class Classification(StrEnum):
+    """What the points make of a lead."""
+
+    SQL = "SQL"
+    MQL = "MQL"
+    UNQUALIFIED = "Unqualified"
+
+
+class Tier(StrEnum):
+    """How soon somebody should call."""
+
+    HOT = "hot"
+    WARM = "warm"
+    COLD = "cold"
+
+
+class FactKind(StrEnum):
+    """What can have happened; past tense, as it stands in the log."""
+
+    SESSION_STARTED = "session.started"
+    SESSION_RESCORED = "session.rescored"
+    ANSWER_RECORDED = "answer.recorded"
+    ANSWER_REASKED = "answer.reasked"
+    BEHAVIOR_REPORTED = "behavior.reported"
+    PROFILE_UPDATED = "profile.updated"
+    JOURNEY_COMPLETED = "journey.completed"
+    LEAD_CREATED = "lead.created"
+    LEAD_CLASSIFIED = "lead.classified"
+    LEAD_EDITED = "lead.edited"
+    LEAD_DELETED = "lead.deleted"
+    LEAD_ERASED = "lead.erased"
+    EXPERIMENT_EXPOSED = "experiment.exposed"
+    EXPERIMENT_CONVERTED = "experiment.converted"
+    WORKFLOW_PUBLISHED = "workflow.published"
+    ALERT_REQUESTED = "alert.requested"
+
+
+class Scope(StrEnum):
+    """What an API key may do; `write` includes `read` of its kind, `admin` includes all."""
+
+    LEADS_READ = "leads:read"
+    LEADS_WRITE = "leads:write"
+    LEADS_EXPORT = "leads:export"
+    ANALYTICS_READ = "analytics:read"
+    ALERTS_READ = "alerts:read"
+    ALERTS_WRITE = "alerts:write"
+    PREDICTIONS_READ = "predictions:read"
+    PREDICTIONS_WRITE = "predictions:write"
+    MODELS_READ = "models:read"
+    MODELS_WRITE = "models:write"
+    EXPERIMENTS_READ = "experiments:read"
+    EXPERIMENTS_WRITE = "experiments:write"
+    IMPORTS_WRITE = "imports:write"
+    ADMIN = "admin"
+
+
+def grants(held: frozenset[str], needed: Scope) -> bool:
+    """Whether the scopes that a key holds allow what is needed."""
+    if Scope.ADMIN in held or needed in held:
+        return True
+    kind, _, verb = needed.partition(":")
+    return verb == "read" and f"{kind}:write" in held
+
+
+# The profile fields with a column of their own; every other key is a custom attribute.
+PROFILE_FIELDS = (
+    "name",
+    "email",
+    "phone",
+    "company",
+    "business_type",
+    "location",
+    "staff_size",
+    "monthly_sales",
+    "features_interested",
+)
+
+# What only the server, sales or a model decides; refused from visitors with 422 `unknown_field`.
+PROTECTED_FIELDS = frozenset(
+    {
+        "id",
+        "lead_id",
+        "session_id",
+        "public_ref",
+        "lead_score",
+        "score",
+        "score_category",
+        "score_change",
+        "score_impact",
+        "classification",
+        "lead_classification",
+        "lead_type",
+        "tier",
+        "probability",
+        "explanation",
+        "stage",
+        "status",
+        "outcome",
+        "assigned_to",
+        "campaign",
+        "source",
+        "utm_source",
+        "utm_medium",
+        "utm_campaign",
+        "utm_term",
+        "utm_content",
+        "contact_info",
+        "email_key",
+        "phone_e164",
+        "attributes",
+        "suspicion",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+        "last_activity",
+        "last_activity_at",
+        "session_start_time",
+    }
+)
+
+UTM_FIELDS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
