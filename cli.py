@@ -1,0 +1,88 @@
+"""`flask …` commands, each a few lines over a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from errors import LeadlineError
+from services import Services, unit_of_work
+
+COMMAND_LINE = "command line"
+
+
+def register(app: Flask) -> None:
+    """Give the application its commands."""
+    for command in (create_key, revoke_key, list_keys, replay, erase_lead):
+        app.cli.add_command(command)
+
+
+@click.command("create-key")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, help="What the key may do.")
+@with_appcontext
+def create_key(name: str, scopes: tuple[str, ...]) -> None:
+    """Make an API key and print it, once."""
+    with _unit() as services:
+        key = services.accounts.create_key(name, scopes)
+    click.echo(key)
+
+
+@click.command("revoke-key")
+@click.argument("prefix_or_name")
+@with_appcontext
+def revoke_key(prefix_or_name: str) -> None:
+    """Stop a key from working."""
+    with _unit() as services:
+        count = services.accounts.revoke_key(prefix_or_name)
+    click.echo(f"{count} key{'s' if count != 1 else ''} revoked.")
+
+
+@click.command("list-keys")
+@with_appcontext
+def list_keys() -> None:
+    """Show every key, without what would open anything."""
+    with _unit() as services:
+        keys = services.accounts.list_keys()
+    for key in keys:
+        state = "revoked" if key["revoked_at"] else "good"
+        click.echo(f"{key['prefix']}  {state:8}{key['name']}  {' '.join(key['scopes'])}")
+
+
+@click.command("replay")
+@with_appcontext
+def replay() -> None:
+    """Recompute every ledger and score from the facts and print what differs."""
+    with _unit() as services:
+        report = services.replays.replay_all()
+    for difference in report.differences[:50]:
+        click.echo(difference)
+    click.echo(f"{report.sessions} sessions, {report.facts} facts replayed")
+    click.echo(f"{len(report.differences)} differences")
+    click.echo(f"state hash {report.hash}")
+    if report.differences:
+        raise SystemExit(1)
+
+
+@click.command("erase-lead")
+@click.argument("lead_id", type=int)
+@with_appcontext
+def erase_lead(lead_id: int) -> None:
+    """Remove a person from every table; counts and points stay."""
+    with _unit() as services:
+        services.privacy.erase_lead(lead_id, actor=COMMAND_LINE)
+    click.echo(f"Lead {lead_id} erased.")
+
+
+@contextmanager
+def _unit() -> Iterator[Services]:
+    """One transaction of the application; an error of ours is one sentence, no stack trace."""
+    try:
+        with unit_of_work(current_app.extensions["leadline"]) as services:
+            yield services
+    except LeadlineError as error:
+        raise click.ClickException(error.message) from None

@@ -1,0 +1,174 @@
+"""Services: builds the use cases of one unit of work; exports the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TypeVar
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ab_testing_service import ABTestingService
+from database import current_revision, head_revision, migrate, session_scope
+from errors import Unavailable
+from notification_service import NotificationService
+from services.account_service import AccountService
+from services.analytics_service import AnalyticsService
+from services.catalog_service import CatalogService
+from services.export_service import ExportService
+from services.lead_book import LeadBook
+from services.lead_service import LeadService
+from services.privacy_service import PrivacyService
+from services.question_service import QuestionService
+from services.replay_service import ReplayService
+from services.request_service import RequestService
+from services.resources import Resources
+from services.scoring_service import ScoringService
+from services.workflow_service import WorkflowService
+
+__all__ = [
+    "ABTestingService",
+    "AccountService",
+    "AnalyticsService",
+    "CatalogService",
+    "ExportService",
+    "LeadBook",
+    "LeadService",
+    "NotificationService",
+    "PrivacyService",
+    "QuestionService",
+    "ReplayService",
+    "RequestService",
+    "Resources",
+    "ScoringService",
+    "Services",
+    "WorkflowService",
+    "prepare",
+    "unit_of_work",
+]
+
+S = TypeVar("S")
+
+
+class Services:
+    """The use cases of one unit of work, each built when it is first asked for."""
+
+    def __init__(self, session: Session, resources: Resources) -> None:
+        self.session = session
+        self.resources = resources
+
+    def make(self, service: type[S]) -> S:
+        """A use case of this unit."""
+        return service(self.session, self.resources)  # type: ignore[call-arg]
+
+    @cached_property
+    def accounts(self) -> AccountService:
+        """People and keys."""
+        return self.make(AccountService)
+
+    @cached_property
+    def analytics(self) -> AnalyticsService:
+        """Counts and rates."""
+        return self.make(AnalyticsService)
+
+    @cached_property
+    def catalog(self) -> CatalogService:
+        """Products and calls to action."""
+        return self.make(CatalogService)
+
+    @cached_property
+    def experiments(self) -> ABTestingService:
+        """A/B tests."""
+        return self.make(ABTestingService)
+
+    @cached_property
+    def exports(self) -> ExportService:
+        """Leads out."""
+        return self.make(ExportService)
+
+    @cached_property
+    def book(self) -> LeadBook:
+        """Leads as sales works them."""
+        return self.make(LeadBook)
+
+    @cached_property
+    def leads(self) -> LeadService:
+        """Leads as conversations bear them."""
+        return self.make(LeadService)
+
+    @cached_property
+    def privacy(self) -> PrivacyService:
+        """Erasure."""
+        return self.make(PrivacyService)
+
+    @cached_property
+    def questions(self) -> QuestionService:
+        """The conversation."""
+        return self.make(QuestionService)
+
+    @cached_property
+    def replays(self) -> ReplayService:
+        """The proof that nothing has to be believed."""
+        return self.make(ReplayService)
+
+    @cached_property
+    def requests(self) -> RequestService:
+        """Stored replies."""
+        return self.make(RequestService)
+
+    @cached_property
+    def scoring(self) -> ScoringService:
+        """Points."""
+        return self.make(ScoringService)
+
+    @cached_property
+    def workflows(self) -> WorkflowService:
+        """Versions of the workflow."""
+        return self.make(WorkflowService)
+
+
+@contextmanager
+def unit_of_work(resources: Resources, *, read_only: bool = False) -> Iterator[Services]:
+    """The use cases of one transaction: committed when the block ends, undone when it raises."""
+    prepare(resources)
+    with session_scope(resources.engine, read_only=read_only) as session:
+        yield Services(session, resources)
+
+
+def prepare(resources: Resources) -> None:
+    """Once a process: the database is migrated and holds the shipped workflow.
+
+    The embedded database is brought up to date here; a server is only looked at, because there
+    the operator decides when. A database of a later release is taken as it is.
+    """
+    readiness = resources.readiness
+    if readiness.done:
+        return
+    with readiness.lock:
+        if readiness.done:
+            return
+        if resources.settings.is_embedded:
+            migrate(resources.engine)
+        elif current_revision(resources.engine) in (None, *_older_revisions()):
+            raise Unavailable(
+                "The database is not migrated; run: alembic upgrade head", code="not_migrated"
+            )
+        _keep_shipped(resources)
+        readiness.done = True
+
+
+def _keep_shipped(resources: Resources) -> None:
+    """Of several processes that start together one stores the version; the others find it."""
+    try:
+        with session_scope(resources.engine) as session:
+            WorkflowService(session, resources).keep_shipped()
+    except IntegrityError:
+        with session_scope(resources.engine) as session:
+            WorkflowService(session, resources).keep_shipped()
+
+
+def _older_revisions() -> list[str]:
+    """The migrations before the newest; ours are numbered."""
+    return [f"{number:04d}" for number in range(1, int(head_revision()))]

@@ -1,0 +1,64 @@
+"""PrivacyService: consent, access, erasure, retention.
+
+So far it erases; the rest comes with the console.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, null, select, update
+from sqlalchemy.orm import Session
+
+import outbox
+from engine.vocabulary import PROFILE_FIELDS, UTM_FIELDS, FactKind
+from errors import unknown_lead
+from models import Answer, Conversation, Event, Lead, StoredReply
+from services.account_service import AccountService
+from services.resources import Resources
+
+
+class PrivacyService:
+    """Removes a person and no count."""
+
+    def __init__(self, session: Session, resources: Resources) -> None:
+        self.session = session
+        self.resources = resources
+
+    def erase_lead(self, lead_id: int, *, actor: str) -> dict[str, Any]:
+        """What was typed goes from every table, what was measured stays: a replay is unchanged."""
+        lead = self.session.get(Lead, lead_id)
+        if lead is None:
+            raise unknown_lead()
+        sessions = list(
+            self.session.scalars(select(Conversation.id).where(Conversation.lead_id == lead_id))
+        )
+        self._blank_facts(lead_id, sessions)
+        self._blank_rows(lead_id, sessions)
+        now = self.resources.clock.now()
+        fact = outbox.NewFact(FactKind.LEAD_ERASED, now, lead_id=lead_id)
+        outbox.record(self.session, fact)
+        accounts = AccountService(self.session, self.resources)
+        accounts.audit(actor, "lead.erased", f"lead {lead_id}", {"sessions": len(sessions)})
+        self.session.flush()
+        return {"id": str(lead_id), "erased": True}
+
+    def _blank_facts(self, lead_id: int, sessions: list[str]) -> None:
+        of_person = (Event.lead_id == lead_id) | Event.session_id.in_(sessions)
+        statement = update(Event).where(of_person, Event.personal.is_not(None))
+        self.session.execute(statement.values(personal=null()))
+
+    def _blank_rows(self, lead_id: int, sessions: list[str]) -> None:
+        """The derived rows; a stored reply holds the visitor's words too."""
+        blank: dict[str, Any] = dict.fromkeys(PROFILE_FIELDS)
+        blank |= {"features_interested": [], "attributes": {}, "email_key": None}
+        blank |= {"phone_e164": None, "utm_source": None, "source": "erased"}
+        self.session.execute(update(Lead).where(Lead.id == lead_id).values(blank))
+        visit = dict.fromkeys((*UTM_FIELDS, "referrer", "landing_page", "visitor_id"))
+        self.session.execute(
+            update(Conversation).where(Conversation.id.in_(sessions)).values(visit)
+        )
+        typed = Answer.session_id.in_(sessions) & Answer.typed.is_(True)
+        self.session.execute(update(Answer).where(typed).values(answer_text=None))
+        scopes = [f"session:{session_id}" for session_id in sessions]
+        self.session.execute(delete(StoredReply).where(StoredReply.scope.in_(scopes)))
