@@ -1,0 +1,539 @@
+"""Every JSON shape on the wire, in the chapters of web/api."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
+
+from engine.vocabulary import Classification, Tier
+
+LONGEST_ID = 255
+LONGEST_ANSWER = 5000
+LONGEST_YEAR = 366 * 24 * 3600
+MOST_PARTS = 100
+
+# --- Kinds of fields ---------------------------------------------------------------------------
+
+
+class Plain(Schema):
+    """A shape that ignores keys it does not know."""
+
+    class Meta:
+        """Extra keys of a client do no harm."""
+
+        unknown = EXCLUDE
+
+
+class StrictNumber(fields.Float):
+    """A JSON number; a text that looks like one is not."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.make_error("invalid", input=value)
+        return float(value)
+
+
+class QuestionId(fields.Field[Any]):
+    """A question's number, its number as a text, or its slug."""
+
+    default_error_messages = {"invalid": "A question is named by its number or slug."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | str:
+        if isinstance(value, bool):
+            raise self.make_error("invalid")
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, int) or (isinstance(value, str) and 1 <= len(value) <= 64):
+            return value
+        raise self.make_error("invalid")
+
+
+class AnswerText(fields.Field[Any]):
+    """What was answered: a text, a number, or a list of them."""
+
+    default_error_messages = {
+        "invalid": "An answer is a text or a list of texts.",
+        "long": f"An answer has at most {LONGEST_ANSWER} characters.",
+    }
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> str | list[str]:
+        if isinstance(value, list):
+            if len(value) > MOST_PARTS:
+                raise self.make_error("long")
+            return [self._one(part) for part in value]
+        return self._one(value)
+
+    def _one(self, value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise self.make_error("invalid")
+        text = str(value)
+        if len(text) > LONGEST_ANSWER:
+            raise self.make_error("long")
+        return text
+
+
+class Shortened(fields.String):
+    """A text from outside that nobody types, such as a referrer: cut rather than refused."""
+
+    def __init__(self, longest: int, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+        self.longest = longest
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        return text[: self.longest] or None
+
+
+class ConsentGiven(fields.Field[Any]):
+    """Whether the visitor agreed, and to which version of the text."""
+
+    default_error_messages = {"invalid": "Consent is true, false, or an object with text_version."}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> dict[str, Any] | None:
+        if isinstance(value, bool):
+            return {"given": value}
+        if isinstance(value, str):
+            return {"given": True, "text_version": value[:64]}
+        if isinstance(value, Mapping):
+            version = value.get("text_version")
+            given = value.get("given", True)
+            if isinstance(given, bool) and (version is None or isinstance(version, str)):
+                return {"given": given, "text_version": version}
+        raise self.make_error("invalid")
+
+
+def session_id_field() -> fields.String:
+    """A session's id, the caller's to know."""
+    return fields.String(
+        required=True,
+        validate=validate.Length(1, LONGEST_ID),
+        metadata={"description": "The session's id, from /api/session/start."},
+    )
+
+
+def honeypot_field() -> fields.String:
+    """A field no person sees; what fills it is a program."""
+    return fields.String(
+        allow_none=True, metadata={"description": "Hidden in forms; a person leaves it empty."}
+    )
+
+
+# --- Conversation ------------------------------------------------------------------------------
+
+
+class StartIn(Plain):
+    """How a visitor came."""
+
+    utm_source = Shortened(255)
+    utm_medium = Shortened(255)
+    utm_campaign = Shortened(255)
+    utm_term = Shortened(255)
+    utm_content = Shortened(255)
+    referrer = Shortened(2000)
+    landing_page = Shortened(2000)
+    locale = Shortened(35)
+    visitor_id = Shortened(LONGEST_ID)
+    consent = ConsentGiven(
+        allow_none=True,
+        metadata={
+            "type": ["boolean", "string", "object", "null"],
+            "properties": {
+                "given": {"type": "boolean"},
+                "text_version": {"type": ["string", "null"]},
+            },
+        },
+    )
+    surface = fields.String(validate=validate.OneOf(("api", "widget")), load_default="api")
+    honeypot = honeypot_field()
+
+
+class QuestionOut(Schema):
+    """A question as a visitor sees it."""
+
+    id = fields.Integer(required=True)
+    slug = fields.String(required=True)
+    text = fields.String(required=True)
+    options = fields.List(fields.String(), required=True)
+    choices = fields.List(fields.Dict())
+    step = fields.Integer(required=True)
+    type = fields.String(required=True)
+    required = fields.Boolean(required=True)
+    locale = fields.String()
+    dir = fields.String()
+
+
+class StartOut(Schema):
+    """A new conversation."""
+
+    session_id = fields.String(required=True)
+    visitor_token = fields.String(required=True)
+    message = fields.String(required=True)
+    timestamp = fields.String(required=True)
+    greeting = fields.String(required=True)
+    greeting_replies = fields.List(fields.String())
+    first_question = fields.Nested(QuestionOut, required=True, allow_none=True)
+    variants = fields.Dict(required=True)
+
+
+class SessionQuery(Plain):
+    """Optionally, whose."""
+
+    session_id = fields.String(validate=validate.Length(1, LONGEST_ID))
+
+
+class QuestionsOut(Schema):
+    """The questions, in order."""
+
+    questions = fields.List(fields.Nested(QuestionOut), required=True)
+
+
+class AnswerIn(Plain):
+    """An answer to a question, or a skip."""
+
+    session_id = session_id_field()
+    question_id = QuestionId(
+        required=True,
+        metadata={"oneOf": [{"type": "integer"}, {"type": "string", "minLength": 1}]},
+    )
+    answer_text = AnswerText(
+        metadata={
+            "oneOf": [
+                {"type": "string", "maxLength": LONGEST_ANSWER},
+                {"type": "number"},
+                {
+                    "type": "array",
+                    "maxItems": MOST_PARTS,
+                    "items": {
+                        "oneOf": [
+                            {"type": "string", "maxLength": LONGEST_ANSWER},
+                            {"type": "number"},
+                        ]
+                    },
+                },
+            ]
+        }
+    )
+    time_taken = StrictNumber(validate=validate.Range(0, LONGEST_YEAR), allow_none=True)
+    skip = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+    @post_load
+    def _answered_or_skipped(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if not data["skip"] and "answer_text" not in data:
+            raise ValidationError('Send an answer, or "skip": true.', "answer_text")
+        return data
+
+
+class ProgressOut(Schema):
+    """How far a visitor is."""
+
+    answered = fields.Integer(required=True)
+    skipped = fields.Integer(required=True)
+    total = fields.Integer(required=True)
+
+
+class Classified(Schema):
+    """A score and its class, under every name that clients know."""
+
+    session_id = fields.String(required=True)
+    lead_score = fields.Integer(required=True)
+    classification = fields.String(required=True)
+    lead_type = fields.String(required=True)
+    lead_classification = fields.String(required=True)
+
+
+class AnswerOut(Classified):
+    """What an answer earned and what comes next."""
+
+    question_id = fields.Integer(required=True)
+    accepted = fields.Boolean(required=True)
+    score_earned = fields.Integer(required=True)
+    next_question = fields.Nested(QuestionOut, required=True, allow_none=True)
+    progress = fields.Nested(ProgressOut, required=True)
+    completed = fields.Boolean(required=True)
+    reask = fields.Dict()
+
+
+class BehaviorIn(Plain):
+    """What a visitor did."""
+
+    session_id = session_id_field()
+    action = fields.String(validate=validate.Length(1, 64))
+    behavior_type = fields.String(
+        validate=validate.Length(1, 64), metadata={"description": "Another name for action."}
+    )
+    metadata = fields.Dict(keys=fields.String(), allow_none=True)
+    score_change = StrictNumber(metadata={"description": "Never believed."})
+    score_impact = StrictNumber(metadata={"description": "Never believed."})
+
+    @post_load
+    def _one_name(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        for name, older in (("action", "behavior_type"), ("score_change", "score_impact")):
+            if name in data and older in data and data[name] != data[older]:
+                raise ValidationError(f"{name} and {older} say different things.", name)
+        data.setdefault("action", data.get("behavior_type"))
+        if data["action"] is None:
+            raise ValidationError("Missing data for required field.", "action")
+        return data
+
+
+class BehaviorOut(Classified):
+    """What a behaviour earned."""
+
+    action = fields.String(required=True)
+    behavior_type = fields.String(required=True)
+    score_change = fields.Integer(required=True)
+    score_impact = fields.Integer(required=True)
+
+
+class ProfileIn(Plain):
+    """What a visitor says of themselves."""
+
+    session_id = session_id_field()
+    profile_data = fields.Dict(
+        keys=fields.String(),
+        required=True,
+        metadata={
+            "description": "name, email, phone, company, business_type, location, staff_size,"
+            " monthly_sales, features_interested, and attributes of your own."
+        },
+    )
+    honeypot = honeypot_field()
+
+
+class ProfileOut(Classified):
+    """The profile as it now stands."""
+
+    profile = fields.Dict(required=True)
+    score_change = fields.Integer(required=True)
+    score_impact = fields.Integer(required=True)
+
+
+class SummaryOut(Schema):
+    """All about a session's lead; masked for who may not read it."""
+
+    session_id = fields.String(required=True)
+    lead_data = fields.Dict(required=True)
+    behaviors = fields.List(fields.Dict(), required=True)
+    ledger = fields.List(fields.Dict(), required=True)
+    answers = fields.List(fields.Dict(), required=True)
+    masked = fields.Boolean()
+
+
+class ScoreOut(Classified):
+    """A score as a readable sum."""
+
+    breakdown = fields.List(fields.Dict(), required=True)
+    thresholds = fields.Dict(required=True)
+    tier = fields.String(required=True)
+    probability = fields.Float(required=True, allow_none=True)
+    explanation = fields.Dict(required=True, allow_none=True)
+    masked = fields.Boolean()
+
+
+# --- Catalogue ---------------------------------------------------------------------------------
+
+
+class ProductsOut(Schema):
+    """The product menu."""
+
+    products = fields.List(fields.Dict(), required=True)
+    text = fields.String()
+
+
+class CallsOut(Schema):
+    """The calls to action."""
+
+    options = fields.List(fields.Dict(), required=True)
+    text = fields.String()
+
+
+# --- Leads -------------------------------------------------------------------------------------
+
+
+class ExportQuery(Plain):
+    """In which shape."""
+
+    format = fields.String(validate=validate.OneOf(("json", "csv", "vcard")), load_default="json")
+
+
+class LeadsQuery(Plain):
+    """Which leads, in which order."""
+
+    q = fields.String(validate=validate.Length(max=200))
+    classification = fields.String(validate=validate.OneOf([str(one) for one in Classification]))
+    tier = fields.String(validate=validate.OneOf([str(one) for one in Tier]))
+    stage = fields.String(validate=validate.Length(max=64))
+    source = fields.String(validate=validate.Length(max=255))
+    assigned_to = fields.String(validate=validate.Length(max=255))
+    campaign = fields.String(validate=validate.Length(max=255))
+    min_score = fields.Float(validate=validate.Range(-1_000_000, 1_000_000))
+    from_ = fields.String(data_key="from", validate=validate.Length(max=64))
+    to = fields.String(validate=validate.Length(max=64))
+    tz = fields.String(validate=validate.Length(max=64))
+    sort = fields.String(validate=validate.Length(max=32), load_default="-score")
+    limit = fields.Integer(validate=validate.Range(1, 200), load_default=50)
+    cursor = fields.String(validate=validate.Length(max=2000))
+
+
+class LeadRowOut(Schema):
+    """A lead in a list."""
+
+    id = fields.String(required=True)
+    email = fields.String(required=True, allow_none=True)
+    name = fields.String(required=True, allow_none=True)
+    company = fields.String(required=True, allow_none=True)
+    score = fields.Integer(required=True)
+    score_category = fields.String(required=True)
+    classification = fields.String(required=True)
+    last_activity = fields.String(required=True)
+    engagement_summary = fields.Dict(required=True)
+
+
+class LeadsOut(Schema):
+    """A page of leads."""
+
+    leads = fields.List(fields.Nested(LeadRowOut), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class LeadOut(LeadRowOut):
+    """One lead, whole."""
+
+    explanation = fields.Dict(required=True, allow_none=True)
+    history = fields.List(fields.Dict(), required=True)
+    engagement_level = fields.String(required=True)
+    follow_up_date = fields.String(required=True, allow_none=True)
+    is_snoozed = fields.Boolean(required=True, allow_none=True)
+    interaction_count = fields.Integer(required=True, allow_none=True)
+    last_interaction_type = fields.String(required=True, allow_none=True)
+
+
+def _short(longest: int = 255) -> fields.String:
+    return fields.String(allow_none=True, validate=validate.Length(max=longest))
+
+
+class LeadIn(Plain):
+    """What somebody enters about a lead; what the server decides is not among it."""
+
+    name = _short(1000)
+    email = _short(1000)
+    phone = _short(1000)
+    company = _short(1000)
+    business_type = _short(1000)
+    location = _short(1000)
+    staff_size = _short(1000)
+    monthly_sales = _short(1000)
+    features_interested = fields.List(fields.String(), validate=validate.Length(max=50))
+    attributes = fields.Dict(keys=fields.String())
+    stage = _short(64)
+    assigned_to = _short()
+    campaign = _short()
+    source = fields.String(validate=validate.Length(1, 255))
+    utm_source = _short()
+
+
+class DeletedOut(Schema):
+    """A lead that is gone."""
+
+    id = fields.String(required=True)
+    deleted = fields.Boolean(required=True)
+
+
+# --- Analytics ---------------------------------------------------------------------------------
+
+
+class AnalyticsQuery(Plain):
+    """Which conversations are counted."""
+
+    from_ = fields.String(data_key="from", validate=validate.Length(max=64))
+    to = fields.String(validate=validate.Length(max=64))
+    tz = fields.String(validate=validate.Length(max=64))
+    utm_source = fields.String(validate=validate.Length(max=255))
+
+
+class AnalyticsOut(Schema):
+    """Counts and rates; a rate is a fraction, null when there is no session."""
+
+    total_leads = fields.Integer(required=True)
+    sql_leads = fields.Integer(required=True)
+    mql_leads = fields.Integer(required=True)
+    unqualified_leads = fields.Integer(required=True)
+    conversion_rate = fields.Float(required=True, allow_none=True)
+    average_score = fields.Float(required=True, allow_none=True)
+    completion_rate = fields.Float(required=True, allow_none=True)
+    average_response_time = fields.Float(required=True, allow_none=True)
+    by_class = fields.Dict(required=True)
+    by_tier = fields.Dict(required=True)
+    by_source = fields.Dict(required=True)
+    by_day = fields.Dict(required=True)
+    drop_off = fields.List(fields.Dict(), required=True)
+
+
+# --- A/B tests ---------------------------------------------------------------------------------
+
+
+class VariantIn(Plain):
+    """Whose variant."""
+
+    session_id = session_id_field()
+
+
+class VariantOut(Schema):
+    """The arm of a session, for ever."""
+
+    test_name = fields.String(required=True)
+    variant = fields.String(required=True)
+    config = fields.Dict(required=True)
+
+
+class ConversionIn(Plain):
+    """A goal that was reached."""
+
+    session_id = session_id_field()
+    test_name = fields.String(required=True, validate=validate.Length(1, 64))
+    conversion_type = fields.String(required=True, validate=validate.Length(1, 64))
+    value = StrictNumber(allow_none=True, validate=validate.Range(-1e15, 1e15))
+
+
+class ConversionOut(Schema):
+    """Whether it was counted, and if not, why."""
+
+    logged = fields.Boolean(required=True)
+    reason = fields.String()
+
+
+# --- Every dialect -----------------------------------------------------------------------------
+
+_TWINS = (
+    ("classification", ("lead_type", "lead_classification")),
+    ("action", ("behavior_type",)),
+    ("score_change", ("score_impact",)),
+)
+
+
+def every_name(said: Mapping[str, Any]) -> dict[str, Any]:
+    """A reply under every name that one of the older systems gave its parts.
+
+    Only the reply's own parts are looked at, never a visitor's attributes inside it.
+    """
+    reply = _named(said)
+    if isinstance(reply.get("lead_data"), Mapping):
+        reply["lead_data"] = _named(reply["lead_data"])
+    if isinstance(reply.get("leads"), list):
+        reply["leads"] = [_named(lead) for lead in reply["leads"]]
+    return reply
+
+
+def _named(part: Mapping[str, Any]) -> dict[str, Any]:
+    named = dict(part)
+    for name, others in _TWINS:
+        if name in named:
+            for other in others:
+                named.setdefault(other, named[name])
+    return named
