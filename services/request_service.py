@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 import errors
@@ -62,12 +62,11 @@ class RequestService:
         A reply that is still good is not replaced: the insert then fails, and with it the unit
         of work, as it does when another request was quicker.
         """
-        old = self._row(scope, key)
-        if old is not None and self._is_over(old):
-            self._session.delete(old)
-            self._session.flush()
-        self._session.add(
-            StoredReply(
+        of_this_key = (StoredReply.scope == scope, StoredReply.key == key)
+        over = StoredReply.created_at <= self._clock.now() - KEPT_FOR
+        self._session.execute(delete(StoredReply).where(*of_this_key, over))
+        self._session.execute(
+            insert(StoredReply).values(
                 scope=scope,
                 key=key,
                 fingerprint=fingerprint,
@@ -77,7 +76,6 @@ class RequestService:
                 created_at=self._clock.now(),
             )
         )
-        self._session.flush()
 
     def _row(self, scope: str, key: str) -> StoredReply | None:
         # Locked, so that of two requests that find it over only one replaces it.
