@@ -15,8 +15,7 @@ from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, make_
 
 import cli
 import services
-from config import Settings, load_settings
-from errors import SettingsError
+from config import Settings, SettingsError, load_settings
 from lib import logging
 from services import Services
 from services.resources import Resources
