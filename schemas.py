@@ -202,10 +202,12 @@ class AnswerIn(Plain):
         metadata={"oneOf": [{"type": "integer"}, {"type": "string", "minLength": 1}]},
     )
     answer_text = AnswerText(
+        allow_none=True,
         metadata={
             "oneOf": [
                 {"type": "string", "maxLength": LONGEST_ANSWER},
                 {"type": "number"},
+                {"type": "null"},
                 {
                     "type": "array",
                     "maxItems": MOST_PARTS,
@@ -217,14 +219,14 @@ class AnswerIn(Plain):
                     },
                 },
             ]
-        }
+        },
     )
     time_taken = StrictNumber(validate=validate.Range(0, LONGEST_YEAR), allow_none=True)
     skip = fields.Boolean(load_default=False, truthy={True}, falsy={False})
 
     @post_load
     def _answered_or_skipped(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if not data["skip"] and "answer_text" not in data:
+        if not data["skip"] and data.get("answer_text") is None:
             raise ValidationError('Send an answer, or "skip": true.', "answer_text")
         return data
 
@@ -351,6 +353,30 @@ class CallsOut(Schema):
 
     options = fields.List(fields.Dict(), required=True)
     text = fields.String()
+
+
+class WidgetQuery(SessionQuery):
+    """Whose conversation, or else in which language."""
+
+    locale = Shortened(35)
+
+
+class WidgetOut(Schema):
+    """How the widget presents itself; with a session, all that it shows of it."""
+
+    widget = fields.Dict(required=True)
+    proactive = fields.Dict(required=True, allow_none=True)
+    locale = fields.String(required=True)
+    dir = fields.String(required=True)
+    greeting = fields.String(required=True)
+    greeting_replies = fields.List(fields.String(), required=True)
+    consent = fields.Dict(required=True, allow_none=True)
+    contact = fields.Dict(required=True, allow_none=True)
+    country = fields.Dict(required=True)
+    questions = fields.List(fields.Nested(QuestionOut))
+    menu = fields.Dict()
+    calls = fields.Dict()
+    closing = fields.String()
 
 
 # --- Leads -------------------------------------------------------------------------------------

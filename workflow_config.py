@@ -133,6 +133,13 @@ WORKFLOW_CONFIG = {
         {"id": "get_brochure", "label": "Get the brochure"},
     ],
     "closing": "Thanks {name|a lot}! We have everything we need and will be in touch soon.",
+    # How the widget presents itself on a page; a page may choose otherwise in its script line.
+    "widget": {
+        "title": "YouShop",
+        "launcher": "Chat with us",
+        "position": "end",
+        "theme": {"accent": "#0b6b4f", "scheme": "auto"},
+    },
     # What each action earns, once, or once per question, product or call to action.
     "scoring": {
         "session_opened": 5,
@@ -173,6 +180,7 @@ WORKFLOW_CONFIG = {
                 "monthly_sales": {"text": "हर महीने लगभग कितनी बिक्री होती है?"},
                 "features_interested": {"text": "इनमें से क्या आपके सबसे ज़्यादा काम आएगा?"},
             },
+            "widget": {"launcher": "हमसे बात करें"},
             "contact": "हम आपसे कैसे संपर्क करें?",
             "products": "हमारे उत्पाद देखिए। आप किसके बारे में और जानना चाहेंगे?",
             "calls_to_action": "धन्यवाद {name|}! अब आप क्या करना चाहेंगे?",
@@ -205,6 +213,7 @@ WORKFLOW_CONFIG = {
                 "monthly_sales": {"text": "كم تبلغ مبيعاتك الشهرية تقريباً؟"},
                 "features_interested": {"text": "أي من هذه يفيدك أكثر؟"},
             },
+            "widget": {"launcher": "تحدث معنا"},
             "contact": "كيف نتواصل معك؟",
             "products": "ألقِ نظرة على منتجاتنا. عمّ تود أن تعرف المزيد؟",
             "calls_to_action": "شكراً {name|}! ماذا تود أن تفعل الآن؟",

@@ -161,6 +161,12 @@ def parse_phone(text: str, region: str | None) -> Phone | None:
     return Phone(typed, _e164(number, region))
 
 
+def calling_code(region: str) -> str | None:
+    """The `+91` of a region, as people write it; None for a region that has none."""
+    code = phonenumbers.country_code_for_region(region.upper())
+    return f"+{code}" if code else None
+
+
 def _equal(folded: str, tokens: list[str], options: Sequence[OptionWords]) -> list[str]:
     """Options one of whose words is the text, but for spelling such as `E commerce`, `Rs 2-5`."""
     spelled = [option.id for option in options if _is_spelled(folded, option)]

@@ -92,6 +92,28 @@ class CallToAction:
 
 
 @dataclass(frozen=True)
+class WidgetLook:
+    """How the widget presents itself on a page; empty words and colours leave it its own."""
+
+    title: str = ""
+    launcher: str = ""
+    position: str = "end"
+    accent: str = ""
+    scheme: str = "auto"
+
+
+@dataclass(frozen=True)
+class Proactive:
+    """When the widget opens by itself; whatever comes first opens it, once in `cap_hours`."""
+
+    after_seconds: float | None = None
+    scroll_percent: float | None = None
+    exit_intent: bool = False
+    url_pattern: str = "*"
+    cap_hours: float = 24
+
+
+@dataclass(frozen=True)
 class Arm:
     """One arm of an experiment: its weight and what it changes."""
 
@@ -141,6 +163,8 @@ class Workflow:
     calls_to_action: tuple[CallToAction, ...] = ()
     call_to_action_text: str = ""
     closing: str = ""
+    widget: WidgetLook = WidgetLook()
+    proactive: Proactive | None = None
     messages: Mapping[str, str] = field(default_factory=dict)
     translations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tests: tuple[Test, ...] = ()

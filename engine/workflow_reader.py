@@ -39,9 +39,11 @@ from engine.workflow import (
     ContactStep,
     Greeting,
     Option,
+    Proactive,
     Product,
     Question,
     Test,
+    WidgetLook,
     Workflow,
 )
 from lib.text import fold
@@ -75,6 +77,7 @@ _TOP = {
     *("questions", "products", "product_text", "contact", "calls_to_action"),
     *("call_to_action_text", "closing", "scoring", "classification_thresholds", "tiers"),
     *("quick_reply_seconds", "detailed_answer_characters", "messages", "translations"),
+    *("widget", "proactive"),
     # Older names
     *("greeting_message", "product_menu", "cta_options", "sql_threshold", "mql_threshold"),
     *("ACTIVE_TESTS", "active_tests"),
@@ -85,6 +88,7 @@ _QUESTION = {
 }
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _VARIABLE = re.compile(r"\{([^{}|]*)(?:\|[^{}]*)?\}")
+_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _RATING = tuple(str(number) for number in range(1, 6))
 # A marketer's pattern runs on a visitor's text: a repeated group can be made to run for minutes.
 _RISKY_PATTERN = re.compile(r"\)\s*[*+{?]|\\[1-9]|\(\?[^:]")
@@ -166,6 +170,8 @@ class _Reader:
             ),
             call_to_action_text=self._text(config, "call_to_action_text", ""),
             closing=self._text(config, "closing", ""),
+            widget=self._widget(self._mapping(config, "widget")),
+            proactive=self._proactive(self._mapping(config, "proactive")),
             messages=self._messages(config.get("messages", {})),
             translations=self._mapping(config, "translations"),
             tests=self._tests(tests, questions),
@@ -457,6 +463,50 @@ class _Reader:
             return Action.CTA_CLICKED
         return action
 
+    def _widget(self, raw: Mapping[str, Any]) -> WidgetLook:
+        self._known(raw, {"title", "launcher", "position", "theme"}, "widget")
+        theme = raw.get("theme", {})
+        if not isinstance(theme, Mapping):
+            self.refuse("widget.theme", "must be a dictionary with accent and scheme.")
+            theme = {}
+        self._known(theme, {"accent", "scheme"}, "widget.theme")
+        accent = self._text(theme, "accent", "widget.theme")
+        if accent and not _COLOUR.fullmatch(accent):
+            self.refuse("widget.theme.accent", "must be a colour such as #0b6b4f.")
+        return WidgetLook(
+            title=self._text(raw, "title", "widget"),
+            launcher=self._text(raw, "launcher", "widget"),
+            position=self._word(raw, "position", ("end", "start"), "widget"),
+            accent=accent,
+            scheme=self._word(theme, "scheme", ("auto", "light", "dark"), "widget.theme"),
+        )
+
+    def _proactive(self, raw: Mapping[str, Any]) -> Proactive | None:
+        if not raw:
+            return None
+        place = "proactive"
+        self._known(
+            raw,
+            {"after_seconds", "scroll_percent", "exit_intent", "url_pattern", "cap_hours"},
+            place,
+        )
+        seconds = self._optional_number(raw, "after_seconds", place)
+        percent = self._optional_number(raw, "scroll_percent", place)
+        if seconds is not None and seconds < 0:
+            self.refuse(f"{place}.after_seconds", "must not be below 0.")
+        if percent is not None and not 1 <= percent <= 100:
+            self.refuse(f"{place}.scroll_percent", "must be from 1 to 100.")
+        at_exit = self._flag(raw, "exit_intent", False, place)
+        if seconds is None and percent is None and not at_exit:
+            self.refuse(place, "needs after_seconds, scroll_percent or exit_intent.")
+        return Proactive(
+            after_seconds=seconds,
+            scroll_percent=percent,
+            exit_intent=at_exit,
+            url_pattern=self._text(raw, "url_pattern", place) or "*",
+            cap_hours=self._number(raw, "cap_hours", 24, place),
+        )
+
     def _scoring(self, raw: Any) -> Mapping[Action, int]:
         points = dict(DEFAULT_POINTS)
         if not isinstance(raw, Mapping):
@@ -642,7 +692,7 @@ class _Reader:
     def _check_translations(self, workflow: Workflow) -> None:
         known = {
             *("greeting", "closing", "contact", "consent", "products", "calls_to_action"),
-            *("questions", "product_names", "call_labels", "replies", "messages"),
+            *("questions", "product_names", "call_labels", "replies", "messages", "widget"),
         }
         for locale, texts in workflow.translations.items():
             place = f"translations.{locale}"
@@ -692,6 +742,14 @@ class _Reader:
         if value is not None and not isinstance(value, str):
             self.refuse(_at(place, name), "must be a text.")
         return value if isinstance(value, str) else ""
+
+    def _word(self, raw: Mapping[str, Any], name: str, known: tuple[str, ...], place: str) -> str:
+        """One of a few words; the first where none is given."""
+        value = raw.get(name, known[0])
+        if value not in known:
+            self.refuse(_at(place, name), f"must be one of {', '.join(known)}.")
+            return known[0]
+        return str(value)
 
     def _texts(self, raw: Mapping[str, Any], name: str, place: str) -> tuple[str, ...]:
         value = raw.get(name) or ()

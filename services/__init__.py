@@ -26,6 +26,7 @@ from services.replay_service import ReplayService
 from services.request_service import RequestService
 from services.resources import Resources
 from services.scoring_service import ScoringService
+from services.widget_service import WidgetService
 from services.workflow_service import WorkflowService
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Resources",
     "ScoringService",
     "Services",
+    "WidgetService",
     "WorkflowService",
     "prepare",
     "unit_of_work",
@@ -122,6 +124,11 @@ class Services:
     def scoring(self) -> ScoringService:
         """Points."""
         return self.make(ScoringService)
+
+    @cached_property
+    def widget(self) -> WidgetService:
+        """What the widget shows."""
+        return self.make(WidgetService)
 
     @cached_property
     def workflows(self) -> WorkflowService:

@@ -25,7 +25,7 @@ FOR_PAGES = (
 # It is no part of who may call what, which web/auth.py decides: curl knows no origin.
 WIDGET_PATHS = (
     r"/api/(?:session/start|questions|answer|behavior|lead/profile|product-menu|cta-options"
-    r"|ab-test/.+|lead/summary/[^/]+|score/[^/]+)\Z"
+    r"|widget/config|ab-test/.+|lead/summary/[^/]+|score/[^/]+)\Z"
 )
 TAKEN = ["Content-Type", "Idempotency-Key", "X-Visitor-Token", "X-Request-Id"]
 EXPOSED = ["Idempotent-Replayed", "Retry-After", "X-Request-Id"]

@@ -1,0 +1,74 @@
+"""The keys of a workflow that say how the widget looks and when it opens by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.matching import calling_code
+from engine.workflow import Proactive, WidgetLook, Workflow
+from engine.workflow_reader import WorkflowInvalid, read_workflow
+
+
+def read(**parts: Any) -> Workflow:
+    return read_workflow({"questions": [{"id": 1, "text": "Where?"}], **parts})
+
+
+def test_a_workflow_without_these_keys_leaves_the_widget_its_own_looks() -> None:
+    workflow = read()
+
+    assert workflow.widget == WidgetLook()
+    assert workflow.proactive is None
+
+
+def test_the_widget_keys_are_read() -> None:
+    theme = {"accent": "#0B6b4f", "scheme": "dark"}
+
+    workflow = read(
+        widget={"title": "Shop", "launcher": "Ask us", "position": "start", "theme": theme}
+    )
+
+    assert workflow.widget == WidgetLook("Shop", "Ask us", "start", "#0B6b4f", "dark")
+
+
+def test_the_proactive_keys_are_read() -> None:
+    rules = {
+        "after_seconds": 20,
+        "scroll_percent": 50,
+        "exit_intent": True,
+        "url_pattern": "/pricing*",
+        "cap_hours": 12,
+    }
+
+    assert read(proactive=rules).proactive == Proactive(20, 50, True, "/pricing*", 12)
+    assert read(proactive={"exit_intent": True}).proactive == Proactive(None, None, True, "*", 24)
+
+
+@pytest.mark.parametrize(
+    ("parts", "place"),
+    [
+        ({"widget": {"colour": "red"}}, "widget.colour"),
+        ({"widget": {"position": "left"}}, "widget.position"),
+        ({"widget": {"title": 5}}, "widget.title"),
+        ({"widget": {"theme": "dark"}}, "widget.theme"),
+        ({"widget": {"theme": {"accent": "red;}"}}}, "widget.theme.accent"),
+        ({"widget": {"theme": {"scheme": "night"}}}, "widget.theme.scheme"),
+        ({"proactive": {"after": 3}}, "proactive.after"),
+        ({"proactive": {"after_seconds": -1}}, "proactive.after_seconds"),
+        ({"proactive": {"scroll_percent": 101}}, "proactive.scroll_percent"),
+        ({"proactive": {"exit_intent": True, "cap_hours": -1}}, "proactive.cap_hours"),
+        ({"proactive": {"url_pattern": "/pricing"}}, "proactive"),
+        ({"proactive": {"exit_intent": "yes"}}, "proactive.exit_intent"),
+    ],
+)
+def test_what_a_visitor_would_trip_over_is_refused(parts: dict[str, Any], place: str) -> None:
+    with pytest.raises(WorkflowInvalid) as refused:
+        read(**parts)
+
+    assert f"{place} " in str(refused.value) or f"{place}:" in str(refused.value)
+
+
+@pytest.mark.parametrize(("region", "code"), [("IN", "+91"), ("de", "+49"), ("ZZ", None)])
+def test_a_region_has_its_calling_code(region: str, code: str | None) -> None:
+    assert calling_code(region) == code
