@@ -139,7 +139,8 @@ def read_answer(workflow: Workflow, question: Question, raw: Raw, setting: Setti
 
 def _one_text(raw: Raw) -> str:
     """A list with one entry, or several, as the one text that a single-answer question takes."""
-    return (raw if isinstance(raw, str) else ", ".join(raw)).strip()
+    parts = [raw] if isinstance(raw, str) else raw
+    return ", ".join(part.strip() for part in parts if part.strip())
 
 
 def _say(workflow: Workflow, name: str, setting: Setting) -> Reask:

@@ -61,6 +61,7 @@ class LeadService:
     ) -> dict[str, Any]:
         """A new conversation and its lead: the greeting, the first question, the variants."""
         held = self._open(new_session_id(), visit)
+        tests = held.workflow.tests
         self.resources.metrics.sessions_started.inc()
         if consent and consent.get("given"):
             ScoringService(self.session, self.resources).record_behavior(
@@ -72,7 +73,7 @@ class LeadService:
             "timestamp": iso(held.started_at),
             **greeting_view(held.workflow, held.locale),
             "first_question": QuestionService(self.session, self.resources).next_question(held),
-            "variants": dict(held.arms),
+            "variants": {one.name: one.arm(held.arms.get(one.name)).name for one in tests},
             "consent": consent_view(held.workflow, held.locale),
         }
 

@@ -114,21 +114,20 @@ class QuestionService:
         choices = (QuestionType.CHOICE, QuestionType.MULTI_CHOICE)
         if isinstance(reading, Accepted) or question.type not in choices:
             return reading
-        if self._last_reasked(held, question) != _folded(answer):
+        if not self._was_reasked(held, question, _folded(answer)):
             return reading
         believing = Setting(setting.locale, setting.allow_test_addresses, believed=True)
         return read_answer(held.workflow, question, answer, believing)
 
-    def _last_reasked(self, held: Held, question: Question) -> str | None:
-        personal = self.session.scalars(
-            select(Event.personal)
-            .where(Event.session_id == held.id, Event.kind == FactKind.ANSWER_REASKED)
-            .order_by(Event.seq.desc())
+    def _was_reasked(self, held: Held, question: Question, text: str) -> bool:
+        """Whether this text was sent to this question before, whatever was tried in between."""
+        asked = self.session.scalars(
+            select(Event.personal).where(
+                Event.session_id == held.id, Event.kind == FactKind.ANSWER_REASKED
+            )
         )
-        for half in personal:
-            if half and half.get("question_id") == question.id:
-                return str(half["text"])
-        return None
+        before = {"question_id": question.id, "text": text}
+        return any(half == before for half in asked)
 
     def _is_greeting_reply(self, held: Held, question: Question, answer: Raw | None) -> bool:
         """`Yes, go ahead` to the first question is a reply to the greeting, and no answer."""
