@@ -38,7 +38,7 @@ SECRET_WORDS = frozenset(
 SECRET_PARTS = ("password", "secret", "token", "apikey", "webhook", "email", "phone", "username")
 # Ids that are secrets, and yet lines must be told apart by them.
 HASHED_KEYS = frozenset({"session", "session_id", "visitor", "visitor_id"})
-OURS = frozenset({"level", "logger", "timestamp", "request_id", "exception"})
+OURS = frozenset({"level", "logger", "timestamp", "request_id", "errors"})
 
 URL = re.compile(r"\b([a-z][a-z0-9+.-]{1,20})://([^\s\"'<>]+)", re.IGNORECASE)
 QUERY = re.compile(r"\?[^\s\"'?]*=[^\s\"']*")
@@ -50,7 +50,7 @@ EMAIL = re.compile(r"[^\s@<>\"'(),;:]{1,64}@[^\s@<>\"'(),;:]{1,255}")
 TELLTALE_MODULES = ("sqlalchemy", "psycopg", "sqlite3", "pydantic", "marshmallow", "alembic")
 TELLTALE_ERRORS = (ValueError, LookupError)
 # Below warnings these tell statements with parameters, and paths that are secrets.
-TALKATIVE = ("sqlalchemy", "urllib3", "requests")
+TALKATIVE = ("sqlalchemy", "urllib3", "requests", "alembic.runtime.plugins")
 
 
 def configure(level: str, file: str | None = None, json: bool = True) -> None:
@@ -101,7 +101,7 @@ def describe_exception(_logger: object, _method: str, event: EventDict) -> Event
     event.pop("stack_info", None)
     error = _current_error(raised)
     if error is not None:
-        event["exception"] = [_described(link) for link in _chain(error)]
+        event["errors"] = [_described(link) for link in _chain(error)]
     return event
 
 

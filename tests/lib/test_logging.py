@@ -200,7 +200,7 @@ def test_an_exception_is_logged_by_type_and_our_frames(lines: Lines) -> None:
     except OSError:
         structlog.get_logger().exception("broken")
 
-    (error,) = lines.last["exception"]
+    (error,) = lines.last["errors"]
     assert error["type"] == "OSError: disk of 11 at https://h/…"
     assert error["frames"][-1].startswith("tests/lib/test_logging.py:")
     assert error["frames"][-1].endswith(" fails")
@@ -260,8 +260,8 @@ def test_circles_of_causes_end(lines: Lines) -> None:
     structlog.get_logger().error("odd", exc_info=("x",))
 
     circle = json.loads(lines.text.splitlines()[0])
-    assert [error["type"] for error in circle["exception"]] == ["OSError: a", "OSError: b"]
-    assert "exception" not in lines.last
+    assert [error["type"] for error in circle["errors"]] == ["OSError: a", "OSError: b"]
+    assert "errors" not in lines.last
 
 
 def test_any_characters_can_be_logged_on_one_line_at_no_cost(lines: Lines) -> None:

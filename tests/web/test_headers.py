@@ -179,7 +179,7 @@ def test_an_unexpected_error_is_logged_with_the_request(
     lines = [json.loads(line) for line in log_file.read_text().splitlines()]
     (line,) = [line for line in lines if line["level"] == "error"]
     assert line["request_id"] == reply.json["error"]["request_id"]
-    assert "Boom" in str(line["exception"])
+    assert "Boom" in str(line["errors"])
 
 
 def test_requests_are_counted_by_rule(client: FlaskClient) -> None:
