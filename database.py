@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -45,6 +47,9 @@ POSTGRES_LIMITS = {
     "options": "-c statement_timeout=3000 -c lock_timeout=2000"
     " -c idle_in_transaction_session_timeout=5000 -c timezone=UTC",
 }
+
+
+LONGEST_UNCHECKED_REST = 1.0  # seconds
 
 
 class Base(DeclarativeBase):
@@ -108,11 +113,32 @@ def make_engine(url: str, *, pool_size: int = 8, may_drop: bool = False) -> Engi
         pool_size=pool_size,
         max_overflow=2,
         pool_timeout=2,
-        pool_pre_ping=True,
         connect_args=POSTGRES_LIMITS,
         json_serializer=dumps,
     )
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", _check_after_rest)
     return engine.execution_options(**options)
+
+
+def _note_rest(_connection: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _check_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
+    """A connection that has rested may have died meanwhile: ask before a visitor depends on it.
+
+    One that came back a moment ago was alive then; asking each time costs a round trip a request.
+    """
+    since = record.info.get("rests_since")
+    if since is None or time.monotonic() - since < LONGEST_UNCHECKED_REST:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        connection.rollback()
+    except connection.Error:
+        raise DisconnectionError("the connection died while it rested") from None
 
 
 def _sqlite(url: str) -> Engine:

@@ -26,6 +26,7 @@ from services.replay_service import ReplayService
 from services.request_service import RequestService
 from services.resources import Resources
 from services.scoring_service import ScoringService
+from services.session_store import SessionStore
 from services.widget_service import WidgetService
 from services.workflow_service import WorkflowService
 
@@ -142,6 +143,7 @@ def unit_of_work(resources: Resources, *, read_only: bool = False) -> Iterator[S
     prepare(resources)
     with session_scope(resources.engine, read_only=read_only) as session:
         yield Services(session, resources)
+        SessionStore(session, resources).flush()
 
 
 def prepare(resources: Resources) -> None:

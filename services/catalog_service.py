@@ -21,8 +21,11 @@ class CatalogService:
         self.session = session
         self.resources = resources
 
-    def product_menu(self, session_id: str | None = None) -> dict[str, Any]:
-        """The products, as the session's version and language have them."""
+    def product_menu(self, session_id: str | None = None, *, named: bool = True) -> dict[str, Any]:
+        """The products, as the session's version and language have them.
+
+        Unless `named`, the text does not say who the visitor is.
+        """
         workflow, locale, held = self._of(session_id)
         products = [
             {
@@ -32,10 +35,14 @@ class CatalogService:
             }
             for product in workflow.products
         ]
-        return {"text": self._text(workflow, "products", locale, held), "products": products}
+        text = self._text(workflow, "products", locale, held if named else None)
+        return {"text": text, "products": products}
 
-    def cta_options(self, session_id: str | None = None) -> dict[str, Any]:
-        """The calls to action, as the session's version and language have them."""
+    def cta_options(self, session_id: str | None = None, *, named: bool = True) -> dict[str, Any]:
+        """The calls to action, as the session's version and language have them.
+
+        Unless `named`, the text does not say who the visitor is.
+        """
         workflow, locale, held = self._of(session_id)
         options = [
             {
@@ -45,11 +52,12 @@ class CatalogService:
             }
             for call in workflow.calls_to_action
         ]
-        return {"text": self._text(workflow, "calls_to_action", locale, held), "options": options}
+        text = self._text(workflow, "calls_to_action", locale, held if named else None)
+        return {"text": text, "options": options}
 
-    def closing(self, held: Held) -> str:
-        """The last words to a visitor."""
-        return self._text(held.workflow, "closing", held.locale, held)
+    def closing(self, held: Held, *, named: bool = True) -> str:
+        """The last words to a visitor; unless `named`, without who it is."""
+        return self._text(held.workflow, "closing", held.locale, held if named else None)
 
     def _of(self, session_id: str | None) -> tuple[Workflow, str | None, Held | None]:
         if session_id is None:

@@ -82,8 +82,9 @@ class LeadBook:
         scoring = ScoringService(self.session, self.resources)
         ledger = scoring.find_ledger(lead.session_id) if lead.session_id else []
         return {
-            **lead_row(lead, counts, hot=hot, warm=warm),
+            # First, so that no attribute of a visitor's takes the place of what we say.
             **profile_values(lead),
+            **lead_row(lead, counts, hot=hot, warm=warm),
             "attributes": dict(lead.attributes),
             "score_history": [],
             "ledger": [ledger_view(row) for row in ledger],
@@ -268,6 +269,7 @@ class LeadBook:
         held = store.lock(lead.session_id)
         held.record(FactKind.PROFILE_UPDATED, now, measured, {"profile": dict(data)})
         store.save(held, lead=new)
+        store.flush()
 
     def _record(
         self,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ab_testing_service import ABTestingService
 from engine.bots import is_crawler
 from engine.conditions import holds_of_text
-from engine.vocabulary import UTM_FIELDS, Action, FactKind
+from engine.vocabulary import UTM_FIELDS, Action, FactKind, every_name
 from engine.workflow import Workflow, fill_in
 from errors import Conflict, NotFound, unknown_lead
 from lib.clock import iso
@@ -97,14 +97,22 @@ class LeadService:
     ) -> dict[str, Any] | None:
         """Keep what a visitor says of themselves; None for an unknown session."""
         try:
-            return self.record_profile(session_id, profile_data)
+            return every_name(self.record_profile(session_id, profile_data))
         except NotFound:
             return None
 
     def record_profile(
-        self, session_id: str, data: Mapping[str, Any], *, honeypot: str | None = None
+        self,
+        session_id: str,
+        data: Mapping[str, Any],
+        *,
+        honeypot: str | None = None,
+        full: bool = True,
     ) -> dict[str, Any]:
-        """Keep profile values as they were sent; the first valid contact earns its points."""
+        """Keep profile values as they were sent; the first valid contact earns its points.
+
+        Unless `full`, what was known before comes back masked: the id of a session only writes.
+        """
         held = self.store.lock(session_id)
         change = read_profile(
             data,
@@ -126,10 +134,16 @@ class LeadService:
             personal = {"profile": dict(data)}
             held.record(FactKind.PROFILE_UPDATED, self.resources.clock.now(), measured, personal)
             self.store.save(held, lead=new)
+            self.store.flush()
             self.session.refresh(lead)
+        profile = profile_values(lead)
+        if not full:
+            said = {**change.columns, **change.attributes}
+            shown = {name: value for name, value in profile.items() if name in said}
+            profile = {**masked_profile(profile, _options(held.workflow)), **shown}
         return {
             "session_id": held.id,
-            "profile": profile_values(lead),
+            "profile": profile,
             "score_change": held.score_change,
             "lead_score": held.score,
             "classification": held.classification,
@@ -139,7 +153,7 @@ class LeadService:
     def get_lead_summary(self, session_id: str) -> dict[str, Any] | None:
         """Everything about a session's lead; None for an unknown session."""
         try:
-            return self.find_summary(session_id, full=True)
+            return every_name(self.find_summary(session_id, full=True))
         except NotFound:
             return None
 
@@ -247,7 +261,7 @@ class LeadService:
         measured = {"conditions": _utm_outcomes(workflow, visit), "exposed": sorted(arms)}
         held.record(FactKind.SESSION_STARTED, now, measured, _personal(visit))
         self._insert_session(held, visit, now)
-        self.store.save(held, is_new=True)
+        self.store.save(held)
         experiments.expose(unit, session_id, arms, now)
         return held
 

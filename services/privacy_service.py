@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 import outbox
 from engine.vocabulary import PROFILE_FIELDS, UTM_FIELDS, FactKind
 from errors import unknown_lead
-from models import Answer, Conversation, Event, Lead, StoredReply
+from models import Answer, Consent, Conversation, Event, Lead, StoredReply
 from services.account_service import AccountService
 from services.resources import Resources
 
@@ -42,6 +42,16 @@ class PrivacyService:
         accounts.audit(actor, "lead.erased", f"lead {lead_id}", {"sessions": len(sessions)})
         self.session.flush()
         return {"id": str(lead_id), "erased": True}
+
+    def has_consented(self, session_id: str) -> bool:
+        """Whether the visitor's last word on being contacted was yes."""
+        last = self.session.scalar(
+            select(Consent.given)
+            .where(Consent.session_id == session_id, Consent.purpose == "contact")
+            .order_by(Consent.id.desc())
+            .limit(1)
+        )
+        return bool(last)
 
     def _blank_facts(self, lead_id: int, sessions: list[str]) -> None:
         of_person = (Event.lead_id == lead_id) | Event.session_id.in_(sessions)

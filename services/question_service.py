@@ -49,11 +49,15 @@ class QuestionService:
     @on_class
     def get_questions(self, session_id: str | None = None) -> list[dict[str, Any]]:
         """Every question; with a session, the open ones in its order and language."""
+        return self.find_questions(session_id, named=True)
+
+    def find_questions(self, session_id: str | None, *, named: bool) -> list[dict[str, Any]]:
+        """What `get_questions` gives; unless `named`, no text says who the visitor is."""
         if session_id is None:
             workflow = WorkflowService(self.session, self.resources).in_force().workflow
             return [question_view(workflow, question, None) for question in workflow.questions]
         held = self.store.read(session_id)
-        values = self._values(held)
+        values = self._values(held) if named else {}
         return [
             question_view(held.workflow, question, held.locale, values)
             for question in open_questions(held.workflow, held.journey)
@@ -212,34 +216,21 @@ class QuestionService:
         held.answered_at = now.timestamp()
         self._suspect(held, now)
         row = {
+            "question_id": question.id,
             "question_text": held.workflow.question_text(question, held.locale),
             "answer_text": None if skip else accepted.text,
             "options": list(accepted.options),
             "typed": accepted.typed,
             "skipped": skip,
             "time_taken": seconds,
-            "updated_at": now,
+            "score_earned": held.score - before,
         }
-        self._write(held, question, row, held.score - before, now)
-        self.store.save(held, lead=self._lead_values(held, question, accepted, skip=skip))
-        self.resources.metrics.answers_accepted.inc()
-
-    def _write(
-        self, held: Held, question: Question, row: dict[str, Any], earned: int, now: datetime
-    ) -> None:
-        """One row a question: a first answer makes it, a later one replaces it."""
-        standing = self.session.scalar(
-            select(Answer).where(Answer.session_id == held.id, Answer.question_id == question.id)
+        self.store.save(
+            held,
+            lead=self._lead_values(held, question, accepted, skip=skip),
+            answer=row,
         )
-        if standing is None:
-            key = {"session_id": held.id, "question_id": question.id}
-            self.session.add(Answer(**key, **row, score_earned=earned, created_at=now))
-        else:
-            for name, value in row.items():
-                setattr(standing, name, value)
-            standing.score_earned += earned
-            standing.revision += 1
-        self.session.flush()
+        self.resources.metrics.answers_accepted.inc()
 
     def _lead_values(
         self, held: Held, question: Question, accepted: Accepted, *, skip: bool
@@ -291,6 +282,7 @@ class QuestionService:
         }
 
     def _values(self, held: Held) -> Mapping[str, Any]:
+        self.store.flush()
         lead = self.session.get(Lead, held.lead_id)
         return profile_values(lead) if lead else {}
 

@@ -10,7 +10,14 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from engine.points import tier_for
-from engine.vocabulary import ENGAGEMENT_ACTIONS, SERVER_ACTIONS, Action, FactKind, find_action
+from engine.vocabulary import (
+    ENGAGEMENT_ACTIONS,
+    SERVER_ACTIONS,
+    Action,
+    FactKind,
+    every_name,
+    find_action,
+)
 from engine.workflow import Workflow
 from errors import NotFound, invalid_field
 from lib.clock import iso
@@ -52,9 +59,10 @@ class ScoringService:
     ) -> dict[str, Any] | None:
         """Keep a behaviour and give its points; None for an unknown session."""
         try:
-            return self.record_behavior(session_id, behavior, metadata)
+            kept = self.record_behavior(session_id, behavior, metadata)
         except NotFound:
             return None
+        return every_name({**kept, "score": kept["score_change"]})
 
     def record_behavior(
         self, session_id: str, word: str, metadata: Mapping[str, Any] | None = None

@@ -1,49 +1,32 @@
 """SessionStore: a session under its lock, and all that one request changed in it, written at once.
 
-This is the one named place of the hot path: one statement reads a session and its lead under lock,
-one each writes the new facts, the new ledger rows, the session and the lead.
+What a step changed waits until the unit of work ends (or somebody reads), so that the stored reply
+of an idempotency key goes out in the same statement; `services.hot_path` holds the statements.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-import outbox
 from engine.flow import next_question, progress
 from engine.journey import Fact, Journey, from_plain, to_plain
 from engine.points import LedgerRow, row_metadata, step
 from engine.vocabulary import FactKind
 from engine.workflow import Workflow
 from errors import unknown_session
-from models import Conversation, Lead, UserBehavior
-from outbox import NewFact
+from services import hot_path
+from services.hot_path import ReplyKey, Step
 from services.resources import Resources
 from services.workflow_service import WorkflowService
 
-_COLUMNS = (
-    Conversation.id,
-    Conversation.lead_id,
-    Conversation.visitor_id,
-    Conversation.workflow_version,
-    Conversation.points_version,
-    Conversation.arms,
-    Conversation.locale,
-    Conversation.surface,
-    Conversation.suspicion,
-    Conversation.journey,
-    Conversation.facts,
-    Conversation.score,
-    Conversation.classification,
-    Conversation.started_at,
-    Conversation.completed_at,
-    Conversation.closed_at,
-)
+# Where a unit of work keeps the row it has locked, and what it will write at its end.
+_LOCKED, _WAITING = "leadline.locked", "leadline.waiting"
 
 
 @dataclass
@@ -71,9 +54,10 @@ class Held:
     # When each question was last put before the visitor, and when the last answer came (seconds).
     shown: dict[str, float] = field(default_factory=dict)
     answered_at: float | None = None
-    new_facts: list[NewFact] = field(default_factory=list)
+    new_facts: list[dict[str, Any]] = field(default_factory=list)
     new_rows: list[LedgerRow] = field(default_factory=list)
     score_before: int = 0
+    changed_at: datetime | None = None
 
     @property
     def score_change(self) -> int:
@@ -131,18 +115,11 @@ class Held:
         personal: Mapping[str, Any] | None = None,
     ) -> None:
         self.facts += 1
-        fact = NewFact(
-            kind=kind,
-            occurred_at=now,
-            measured=measured,
-            personal=personal,
-            lead_id=self.lead_id,
-            session_id=self.id,
-            seq=self.facts,
-            workflow_version=self.version,
-            arms=self.arms,
-        )
+        fact = {"kind": str(kind), "seq": self.facts, "measured": dict(measured)}
+        if personal:
+            fact["personal"] = dict(personal)
         self.new_facts.append(fact)
+        self.changed_at = now
 
 
 class SessionStore:
@@ -154,93 +131,109 @@ class SessionStore:
 
     def lock(self, session_id: str) -> Held:
         """The session, with its row and its lead's row locked until the end of this unit."""
-        return self._load(_select().with_for_update(), session_id)
+        row = self.session.info.pop(_LOCKED, None)
+        if row is None or row["id"] != session_id:
+            row = self._read(session_id)
+        return self._held(row)
+
+    def lock_with_reply(self, session_id: str, key: ReplyKey) -> Any:
+        """The same row for a later `lock`, with the reply stored under a key; None if unknown."""
+        self.flush()
+        row = hot_path.read_locked(self.session.connection(), session_id, key)
+        self.session.info[_LOCKED] = row
+        return row
 
     def read(self, session_id: str) -> Held:
         """The session as it stands, for a reply that changes nothing."""
-        return self._load(_select(), session_id)
+        self.flush()
+        return self._held(hot_path.read(self.session.connection(), session_id))
 
     def save(
-        self, held: Held, *, lead: Mapping[str, Any] | None = None, is_new: bool = False
+        self,
+        held: Held,
+        *,
+        lead: Mapping[str, Any] | None = None,
+        answer: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the new facts and ledger rows of a session, its row, and its lead's row.
-
-        `lead` holds further columns of the lead; the row of a session that `is_new` is just made.
-        """
+        """Take what changed in a session, its lead and one answer; written when the unit ends."""
         if not held.new_facts and not lead:
             return
-        now = held.new_facts[-1].occurred_at if held.new_facts else self.resources.clock.now()
-        outbox.record(self.session, *held.new_facts)
-        if held.new_rows:
-            self.session.execute(insert(UserBehavior), ledger_rows(held, now))
-        if not is_new:
-            row = update(Conversation).where(Conversation.id == held.id)
-            self.session.execute(row.values(session_values(held, now)))
-        self._save_lead(held, now, lead or {})
-        self._count(held)
+        self.flush()
+        self.session.info[_WAITING] = _step(held, self.resources.clock.now(), lead, answer)
+        for fact in held.new_facts:
+            if fact["kind"] == FactKind.LEAD_CLASSIFIED:
+                self.resources.metrics.lead_classified(fact["measured"]["to"])
         held.new_facts, held.new_rows = [], []
 
-    def _save_lead(self, held: Held, now: datetime, changed: Mapping[str, Any]) -> None:
-        """A lead's score is that of its best session; nearly always it has one."""
-        others = (
-            select(func.max(Conversation.score))
-            .where(Conversation.lead_id == held.lead_id)
-            .scalar_subquery()
-        )
-        values: dict[str, Any] = {"updated_at": now, "last_activity_at": now, **changed}
-        if held.score_change:
-            values["lead_score"] = others
-            values["lead_classification"] = held.classification
-        self.session.execute(update(Lead).where(Lead.id == held.lead_id).values(values))
+    def keep_reply(self, reply: hot_path.Reply) -> bool:
+        """Whether a reply goes out together with the step that waits."""
+        step = self.session.info.get(_WAITING)
+        if step is None:
+            return False
+        step.reply = reply
+        return True
 
-    def _count(self, held: Held) -> None:
-        for fact in held.new_facts:
-            if fact.kind == FactKind.LEAD_CLASSIFIED:
-                self.resources.metrics.lead_classified(str(fact.measured["to"]))
+    def flush(self) -> None:
+        """Write what waits, so that whoever reads next in this unit finds it."""
+        step = self.session.info.pop(_WAITING, None)
+        if step is not None:
+            hot_path.write(self.session.connection(), step)
 
-    def _load(self, statement: Select[Any], session_id: str) -> Held:
-        row = self.session.execute(statement, {"session_id": session_id}).one_or_none()
+    def _read(self, session_id: str) -> Any:
+        self.flush()
+        return hot_path.read_locked(self.session.connection(), session_id, None)
+
+    def _held(self, row: Mapping[str, Any] | None) -> Held:
         if row is None:
             raise unknown_session()
-        return self._held(row)
-
-    def _held(self, row: Row[Any]) -> Held:
         workflows = WorkflowService(self.session, self.resources)
-        workflow = workflows.get(row.workflow_version, row.arms)
-        points = workflow
-        if row.points_version != row.workflow_version:
-            points = workflows.get(row.points_version)
+        arms, journey = plain(row["arms"]), plain(row["journey"])
+        version, points_version = row["workflow_version"], row["points_version"]
+        workflow = workflows.get(version, arms)
         return Held(
-            id=row.id,
-            lead_id=row.lead_id,
-            visitor_id=row.visitor_id,
-            version=row.workflow_version,
-            points_version=row.points_version,
-            arms=row.arms,
-            locale=row.locale,
-            surface=row.surface,
-            started_at=row.started_at,
+            id=row["id"],
+            lead_id=row["lead_id"],
+            visitor_id=row["visitor_id"],
+            version=version,
+            points_version=points_version,
+            arms=arms,
+            locale=row["locale"],
+            surface=row["surface"],
+            started_at=moment(row["started_at"]),
             workflow=workflow,
-            points=points,
-            journey=from_plain(row.journey),
-            facts=row.facts,
-            score=row.score,
-            score_before=row.score,
-            classification=row.classification,
-            suspicion=row.suspicion,
-            completed_at=row.completed_at,
-            closed_at=row.closed_at,
-            shown=dict(row.journey["shown"]),
-            answered_at=row.journey["answered_at"],
+            points=workflow if points_version == version else workflows.get(points_version),
+            journey=from_plain(journey),
+            facts=row["facts"],
+            score=row["score"],
+            score_before=row["score"],
+            classification=row["classification"],
+            suspicion=row["suspicion"],
+            completed_at=row["completed_at"] and moment(row["completed_at"]),
+            closed_at=row["closed_at"] and moment(row["closed_at"]),
+            shown=dict(journey["shown"]),
+            answered_at=journey["answered_at"],
         )
 
 
-def _select() -> Select[Any]:
-    """A deleted lead takes its sessions with it: to everybody outside they are unknown."""
-    return (
-        select(*_COLUMNS)
-        .join(Lead, Lead.id == Conversation.lead_id)
-        .where(Conversation.id == bindparam("session_id"), Lead.deleted_at.is_(None))
+def _step(
+    held: Held,
+    now: datetime,
+    lead: Mapping[str, Any] | None,
+    answer: Mapping[str, Any] | None,
+) -> Step:
+    at = held.changed_at or now
+    return Step(
+        now=at,
+        session_id=held.id,
+        lead_id=held.lead_id,
+        version=held.version,
+        points_version=held.points_version,
+        arms=held.arms,
+        session=session_values(held, at),
+        facts=held.new_facts,
+        ledger=[_ledger_row(row) for row in held.new_rows],
+        lead=dict(lead or {}),
+        answer=answer,
     )
 
 
@@ -266,19 +259,24 @@ def session_values(held: Held, now: datetime) -> dict[str, Any]:
     }
 
 
-def ledger_rows(held: Held, now: datetime) -> list[dict[str, Any]]:
-    """The new ledger rows as the table takes them."""
-    return [
-        {
-            "session_id": held.id,
-            "behavior_type": row.action,
-            "subject": row.subject,
-            "generation": row.generation,
-            "behavior_metadata": row_metadata(row),
-            "score_impact": row.points,
-            "event_seq": row.event_seq,
-            "workflow_version": held.points_version,
-            "timestamp": now.astimezone(UTC),
-        }
-        for row in held.new_rows
-    ]
+def _ledger_row(row: LedgerRow) -> dict[str, Any]:
+    return {
+        "behavior_type": row.action,
+        "subject": row.subject,
+        "generation": row.generation,
+        "behavior_metadata": row_metadata(row),
+        "score_impact": row.points,
+        "event_seq": row.event_seq,
+    }
+
+
+def plain(value: Any) -> Any:
+    """A JSON column as the driver gave it: PostgreSQL's reads it, SQLite's does not."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def moment(value: Any) -> datetime:
+    """A moment as the driver gave it: aware, or SQLite's text in UTC."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value.astimezone(UTC) if isinstance(value, datetime) else value

@@ -23,22 +23,26 @@ class WidgetService:
         self.session = session
         self.resources = resources
 
-    def config(self, session_id: str | None = None, locale: str | None = None) -> dict[str, Any]:
+    def config(
+        self, session_id: str | None = None, locale: str | None = None, *, named: bool = True
+    ) -> dict[str, Any]:
         """How the widget presents itself; with a session, all that it shows of it, in one reply.
 
-        One reply instead of five: on a phone each costs a visitor's time.
+        One reply instead of five: on a phone each costs a visitor's time. Unless `named`, its
+        texts do not say who the visitor is.
         """
         if session_id is None:
             pinned = WorkflowService(self.session, self.resources).in_force()
             return presentation(pinned.workflow, locale)
         held = SessionStore(self.session, self.resources).read(session_id)
         catalog = CatalogService(self.session, self.resources)
+        questions = QuestionService(self.session, self.resources)
         return {
             **presentation(held.workflow, held.locale),
-            "questions": QuestionService(self.session, self.resources).get_questions(session_id),
-            "menu": catalog.product_menu(session_id),
-            "calls": catalog.cta_options(session_id),
-            "closing": catalog.closing(held),
+            "questions": questions.find_questions(session_id, named=named),
+            "menu": catalog.product_menu(session_id, named=named),
+            "calls": catalog.cta_options(session_id, named=named),
+            "closing": catalog.closing(held, named=named),
         }
 
 

@@ -95,7 +95,7 @@ def _attempt(work: Callable[[], Response], *, writes: bool, once: Once | None) -
 def _once(once: Once, work: Callable[[], Response]) -> Response:
     requests = services().requests
     if once.session_id is not None:
-        requests.lock_session(once.session_id)
+        requests.lock_session(once.session_id, once.scope, once.key)
     stored = requests.find(once.scope, once.key, once.fingerprint)
     if stored is not None:
         return _replayed(stored, once.secret)

@@ -23,6 +23,7 @@ from tests.servers.watch import free_port, stop_when_gone
 USER = "nobody"
 # What a test loses when the machine crashes, nobody needs.
 FAST = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=200"
+DURABLE = "-c max_connections=200"
 TRIES = 5
 INITDB = (
     *("-U", "app", "-A", "trust", "-E", "UTF8", "--no-sync"),
@@ -67,8 +68,11 @@ def _candidates() -> Iterator[Path]:
     yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
 
-def start(*, owner: int) -> PostgresServer:
-    """A new, empty server on a free port; it stops by itself when the process `owner` is gone."""
+def start(*, owner: int, durable: bool = False) -> PostgresServer:
+    """A new, empty server on a free port; it stops by itself when the process `owner` is gone.
+
+    A `durable` one writes to the disk before it says yes, as a real one does.
+    """
     source = binaries()
     folder = Path(tempfile.mkdtemp(prefix="leadline-pg-", dir="/tmp"))
     try:
@@ -76,17 +80,17 @@ def start(*, owner: int) -> PostgresServer:
         _hand_over(folder)
         programs = _within_reach(source, folder)
         _run(programs / "initdb", folder, *INITDB)
-        return _listening(programs, folder)
+        return _listening(programs, folder, DURABLE if durable else FAST)
     except BaseException:
         stop(folder)
         raise
 
 
-def _listening(programs: Path, folder: Path) -> PostgresServer:
+def _listening(programs: Path, folder: Path, settings: str) -> PostgresServer:
     """The server on the first port that nobody takes between our asking and its binding."""
     for attempt in range(1, TRIES + 1):
         port = free_port()
-        options = f"-h 127.0.0.1 -p {port} -k {folder} {FAST}"
+        options = f"-h 127.0.0.1 -p {port} -k {folder} {settings}"
         try:
             _run(programs / "pg_ctl", folder, "-w", "-l", f"{folder}/log", "-o", options, "start")
         except subprocess.CalledProcessError:

@@ -1,0 +1,1 @@
+"""How fast it is, beside what it could be: measured in turns, in one run, on this machine."""
