@@ -1,0 +1,1 @@
+"""Random walks through conversations, compared with a small model of the rules."""
