@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, post_load, validate
 
 from engine.vocabulary import Classification, Tier
 
@@ -24,6 +24,15 @@ class Plain(Schema):
         """Extra keys of a client do no harm."""
 
         unknown = EXCLUDE
+
+
+class Reply(Schema):
+    """A shape that may hold more than it promises, as every reply may."""
+
+    class Meta:
+        """Clients ignore what they do not know."""
+
+        unknown = INCLUDE
 
 
 class StrictNumber(fields.Float):
@@ -142,7 +151,7 @@ class StartIn(Plain):
     consent = ConsentGiven(
         allow_none=True,
         metadata={
-            "type": ["boolean", "string", "object", "null"],
+            "type": ["boolean", "string", "object"],
             "properties": {
                 "given": {"type": "boolean"},
                 "text_version": {"type": ["string", "null"]},
@@ -153,7 +162,7 @@ class StartIn(Plain):
     honeypot = honeypot_field()
 
 
-class QuestionOut(Schema):
+class QuestionOut(Reply):
     """A question as a visitor sees it."""
 
     id = fields.Integer(required=True)
@@ -168,7 +177,7 @@ class QuestionOut(Schema):
     dir = fields.String()
 
 
-class StartOut(Schema):
+class StartOut(Reply):
     """A new conversation."""
 
     session_id = fields.String(required=True)
@@ -187,7 +196,7 @@ class SessionQuery(Plain):
     session_id = fields.String(validate=validate.Length(1, LONGEST_ID))
 
 
-class QuestionsOut(Schema):
+class QuestionsOut(Reply):
     """The questions, in order."""
 
     questions = fields.List(fields.Nested(QuestionOut), required=True)
@@ -231,7 +240,7 @@ class AnswerIn(Plain):
         return data
 
 
-class ProgressOut(Schema):
+class ProgressOut(Reply):
     """How far a visitor is."""
 
     answered = fields.Integer(required=True)
@@ -239,7 +248,7 @@ class ProgressOut(Schema):
     total = fields.Integer(required=True)
 
 
-class Classified(Schema):
+class Classified(Reply):
     """A score and its class, under every name that clients know."""
 
     session_id = fields.String(required=True)
@@ -316,7 +325,7 @@ class ProfileOut(Classified):
     score_impact = fields.Integer(required=True)
 
 
-class SummaryOut(Schema):
+class SummaryOut(Reply):
     """All about a session's lead; masked for who may not read it."""
 
     session_id = fields.String(required=True)
@@ -341,14 +350,14 @@ class ScoreOut(Classified):
 # --- Catalogue ---------------------------------------------------------------------------------
 
 
-class ProductsOut(Schema):
+class ProductsOut(Reply):
     """The product menu."""
 
     products = fields.List(fields.Dict(), required=True)
     text = fields.String()
 
 
-class CallsOut(Schema):
+class CallsOut(Reply):
     """The calls to action."""
 
     options = fields.List(fields.Dict(), required=True)
@@ -361,7 +370,7 @@ class WidgetQuery(SessionQuery):
     locale = Shortened(35)
 
 
-class WidgetOut(Schema):
+class WidgetOut(Reply):
     """How the widget presents itself; with a session, all that it shows of it."""
 
     widget = fields.Dict(required=True)
@@ -407,7 +416,7 @@ class LeadsQuery(Plain):
     cursor = fields.String(validate=validate.Length(max=2000))
 
 
-class LeadRowOut(Schema):
+class LeadRowOut(Reply):
     """A lead in a list."""
 
     id = fields.String(required=True)
@@ -421,7 +430,7 @@ class LeadRowOut(Schema):
     engagement_summary = fields.Dict(required=True)
 
 
-class LeadsOut(Schema):
+class LeadsOut(Reply):
     """A page of leads."""
 
     leads = fields.List(fields.Nested(LeadRowOut), required=True)
@@ -464,7 +473,7 @@ class LeadIn(Plain):
     utm_source = _short()
 
 
-class DeletedOut(Schema):
+class DeletedOut(Reply):
     """A lead that is gone."""
 
     id = fields.String(required=True)
@@ -483,7 +492,7 @@ class AnalyticsQuery(Plain):
     utm_source = fields.String(validate=validate.Length(max=255))
 
 
-class AnalyticsOut(Schema):
+class AnalyticsOut(Reply):
     """Counts and rates; a rate is a fraction, null when there is no session."""
 
     total_leads = fields.Integer(required=True)
@@ -510,7 +519,7 @@ class VariantIn(Plain):
     session_id = session_id_field()
 
 
-class VariantOut(Schema):
+class VariantOut(Reply):
     """The arm of a session, for ever."""
 
     test_name = fields.String(required=True)
@@ -527,7 +536,7 @@ class ConversionIn(Plain):
     value = StrictNumber(allow_none=True, validate=validate.Range(-1e15, 1e15))
 
 
-class ConversionOut(Schema):
+class ConversionOut(Reply):
     """Whether it was counted, and if not, why."""
 
     logged = fields.Boolean(required=True)
