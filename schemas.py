@@ -85,6 +85,22 @@ class AnswerText(fields.Field[Any]):
         return text
 
 
+class Features(fields.Field[Any]):
+    """A list of texts, or one text that holds them (JSON, or between commas)."""
+
+    default_error_messages = {"invalid": "This must be a list of texts."}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> str | list[str]:
+        listed = isinstance(value, list) and len(value) <= 50
+        if listed and all(isinstance(one, str) for one in value):
+            return list(value)
+        if isinstance(value, str) and len(value) <= LONGEST_ANSWER:
+            return value
+        raise self.make_error("invalid")
+
+
 class Shortened(fields.String):
     """A text from outside that nobody types, such as a referrer: cut rather than refused."""
 
@@ -270,6 +286,10 @@ class AnswerOut(Classified):
     reask = fields.Dict()
 
 
+# What is one thing under the names of several older systems.
+BEHAVIOR_NAMES = (("action", "behavior_type"), ("score_change", "score_impact", "score"))
+
+
 class BehaviorIn(Plain):
     """What a visitor did."""
 
@@ -279,14 +299,16 @@ class BehaviorIn(Plain):
         validate=validate.Length(1, 64), metadata={"description": "Another name for action."}
     )
     metadata = fields.Dict(keys=fields.String(), allow_none=True)
-    score_change = StrictNumber(metadata={"description": "Never believed."})
-    score_impact = StrictNumber(metadata={"description": "Never believed."})
+    score_change = StrictNumber(allow_none=True, metadata={"description": "Never believed."})
+    score_impact = StrictNumber(allow_none=True, metadata={"description": "Never believed."})
+    score = StrictNumber(allow_none=True, metadata={"description": "Never believed."})
 
     @post_load
     def _one_name(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        for name, older in (("action", "behavior_type"), ("score_change", "score_impact")):
-            if name in data and older in data and data[name] != data[older]:
-                raise ValidationError(f"{name} and {older} say different things.", name)
+        for name, *others in BEHAVIOR_NAMES:
+            said = {key: data[key] for key in (name, *others) if key in data}
+            if any(value != said[key] for key in said for value in said.values()):
+                raise ValidationError(f"{' and '.join(said)} say different things.", name)
         data.setdefault("action", data.get("behavior_type"))
         if data["action"] is None:
             raise ValidationError("Missing data for required field.", "action")
@@ -464,7 +486,16 @@ class LeadIn(Plain):
     location = _short(1000)
     staff_size = _short(1000)
     monthly_sales = _short(1000)
-    features_interested = fields.List(fields.String(), validate=validate.Length(max=50))
+    features_interested = Features(
+        allow_none=True,
+        metadata={
+            "oneOf": [
+                {"type": "array", "items": {"type": "string"}, "maxItems": 50},
+                {"type": "string", "maxLength": LONGEST_ANSWER},
+                {"type": "null"},
+            ]
+        },
+    )
     attributes = fields.Dict(keys=fields.String())
     stage = _short(64)
     assigned_to = _short()
@@ -541,34 +572,3 @@ class ConversionOut(Reply):
 
     logged = fields.Boolean(required=True)
     reason = fields.String()
-
-
-# --- Every dialect -----------------------------------------------------------------------------
-
-_TWINS = (
-    ("classification", ("lead_type", "lead_classification")),
-    ("action", ("behavior_type",)),
-    ("score_change", ("score_impact",)),
-)
-
-
-def every_name(said: Mapping[str, Any]) -> dict[str, Any]:
-    """A reply under every name that one of the older systems gave its parts.
-
-    Only the reply's own parts are looked at, never a visitor's attributes inside it.
-    """
-    reply = _named(said)
-    if isinstance(reply.get("lead_data"), Mapping):
-        reply["lead_data"] = _named(reply["lead_data"])
-    if isinstance(reply.get("leads"), list):
-        reply["leads"] = [_named(lead) for lead in reply["leads"]]
-    return reply
-
-
-def _named(part: Mapping[str, Any]) -> dict[str, Any]:
-    named = dict(part)
-    for name, others in _TWINS:
-        if name in named:
-            for other in others:
-                named.setdefault(other, named[name])
-    return named

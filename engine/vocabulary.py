@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class QuestionType(StrEnum):
@@ -217,3 +219,32 @@ PROTECTED_FIELDS = frozenset(
 )
 
 UTM_FIELDS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+
+# One value under every name that an older system gave it.
+TWINS = (
+    ("classification", ("lead_type", "lead_classification")),
+    ("action", ("behavior_type",)),
+    ("score_change", ("score_impact",)),
+)
+
+
+def every_name(said: Mapping[str, Any]) -> dict[str, Any]:
+    """A reply under every name that one of the older systems gave its parts.
+
+    Only the reply's own parts are looked at, never a visitor's attributes inside it.
+    """
+    reply = _named(said)
+    if isinstance(reply.get("lead_data"), Mapping):
+        reply["lead_data"] = _named(reply["lead_data"])
+    if isinstance(reply.get("leads"), list):
+        reply["leads"] = [_named(lead) for lead in reply["leads"]]
+    return reply
+
+
+def _named(part: Mapping[str, Any]) -> dict[str, Any]:
+    named = dict(part)
+    for name, others in TWINS:
+        if name in named:
+            for other in others:
+                named.setdefault(other, named[name])
+    return named

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, extract, func, select
+from sqlalchemy import ColumnElement, case, extract, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from engine.points import tier_for
@@ -74,7 +74,7 @@ class AnalyticsService:
         if end is not None:
             conditions.append(Conversation.started_at < end)
         if window.utm_source is not None:
-            conditions.append(Conversation.utm_source == window.utm_source)
+            conditions.append(_source() == window.utm_source)
         return conditions
 
     def _rows(self, chosen: list[ColumnElement[bool]], *columns: Any) -> Any:
@@ -114,7 +114,7 @@ class AnalyticsService:
         return {str(tier): tiers[tier] for tier in Tier}
 
     def _by_source(self, chosen: list[ColumnElement[bool]]) -> dict[str, int]:
-        source = func.coalesce(Conversation.utm_source, "direct")
+        source = _source()
         statement = self._rows(chosen, source, func.count()).group_by(source)
         rows = self.session.execute(statement.order_by(func.count().desc(), source))
         return {name: count for name, count in rows}
@@ -169,6 +169,11 @@ class AnalyticsService:
         statement = self._rows(chosen, column, func.count()).where(column.is_not(None))
         rows = self.session.execute(statement.group_by(column))
         return {int(question_id): count for question_id, count in rows}
+
+
+def _source() -> ColumnElement[str]:
+    """Where a session came from, in the word that `by_source` shows."""
+    return func.coalesce(Conversation.utm_source, literal_column("'direct'"))
 
 
 def _rate(part: int, whole: int) -> float | None:

@@ -67,6 +67,19 @@ def visitor_token(session_id: str) -> str:
     return ours.signer.sign(VISITOR, session_id, expires)
 
 
+def may_read_back(session_id: str | None) -> bool:
+    """Whether who writes to a session showed its visitor's token, and so may read it as well.
+
+    The id alone only writes: where it leaks, nobody's name may come back. A bad token is none.
+    """
+    token = request.headers.get("X-Visitor-Token")
+    if session_id is None or token is None:
+        return _is_opened()
+    ours = resources()
+    now = int(ours.clock.now().timestamp())
+    return ours.signer.verify(token.strip(), VISITOR, session_id, now)
+
+
 def guard_metrics() -> None:
     """Raises Unauthorized unless /metrics is open, or the bearer token is the operator's."""
     wanted = resources().settings.METRICS_TOKEN

@@ -20,7 +20,7 @@ from services import Services, unit_of_work
 from services.resources import Resources
 from workflow_config import ACTIVE_TESTS, WORKFLOW_CONFIG
 
-SECRET = "p4Wq8Zr1Ty6Ui3Op9As2Df5Gh7Jk0Lz"
+SECRET = "p4Wq8Zr1Ty6Ui3Op9As2Df5Gh7Jk0Lz6Xc1"
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 # The answers of the reference journey, with the seconds each took.
 REFERENCE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas import CallsOut, ProductsOut, SessionQuery, WidgetOut, WidgetQuery
-from web.auth import Access
+from web.auth import Access, may_read_back
 from web.endpoints import Api
 from web.unit_of_work import services
 
@@ -25,7 +25,8 @@ api = Api("catalogue", __name__, description="Products and calls to action.")
 )
 def product_menu(query: dict[str, Any]) -> dict[str, Any]:
     """The product menu."""
-    return services().catalog.product_menu(query.get("session_id"))
+    session_id = query.get("session_id")
+    return services().catalog.product_menu(session_id, named=may_read_back(session_id))
 
 
 @api.endpoint(
@@ -38,7 +39,8 @@ def product_menu(query: dict[str, Any]) -> dict[str, Any]:
 )
 def cta_options(query: dict[str, Any]) -> dict[str, Any]:
     """The calls to action."""
-    return services().catalog.cta_options(query.get("session_id"))
+    session_id = query.get("session_id")
+    return services().catalog.cta_options(session_id, named=may_read_back(session_id))
 
 
 @api.endpoint(
@@ -52,5 +54,6 @@ def cta_options(query: dict[str, Any]) -> dict[str, Any]:
 def widget_config(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """How the widget presents itself; with a session, all that it shows of it."""
     session_id = query.get("session_id")
-    shown = services().widget.config(session_id, query.get("locale"))
+    named = may_read_back(session_id)
+    shown = services().widget.config(session_id, query.get("locale"), named=named)
     return shown, {} if session_id else SHARED

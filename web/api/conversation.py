@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import request
 
+from engine.vocabulary import every_name
 from schemas import (
     AnswerIn,
     AnswerOut,
@@ -19,10 +20,9 @@ from schemas import (
     StartIn,
     StartOut,
     SummaryOut,
-    every_name,
 )
 from services.lead_service import Visit
-from web.auth import Access, reader, visitor_token
+from web.auth import Access, may_read_back, reader, visitor_token
 from web.endpoints import Api
 from web.unit_of_work import Secret, services
 
@@ -60,7 +60,9 @@ def start_session(body: dict[str, Any]) -> dict[str, Any]:
 )
 def questions(query: dict[str, Any]) -> dict[str, Any]:
     """The questions; with a session, in its order and language."""
-    return {"questions": services().questions.get_questions(query.get("session_id"))}
+    session_id = query.get("session_id")
+    named = may_read_back(session_id)
+    return {"questions": services().questions.find_questions(session_id, named=named)}
 
 
 @api.endpoint(
@@ -110,7 +112,10 @@ def behavior(body: dict[str, Any]) -> dict[str, Any]:
 def profile(body: dict[str, Any]) -> dict[str, Any]:
     """Say who the visitor is."""
     kept = services().leads.record_profile(
-        body["session_id"], body["profile_data"], honeypot=body.get("honeypot")
+        body["session_id"],
+        body["profile_data"],
+        honeypot=body.get("honeypot"),
+        full=may_read_back(body["session_id"]),
     )
     return every_name(kept)
 

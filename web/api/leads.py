@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.vocabulary import Scope
+from engine.vocabulary import Scope, every_name
 from errors import unknown_lead
 from lib.ids import is_ascii_id
-from schemas import DeletedOut, LeadIn, LeadOut, LeadsOut, LeadsQuery, every_name
+from schemas import DeletedOut, LeadIn, LeadOut, LeadsOut, LeadsQuery
 from services.lead_book import Filter
 from web.auth import reader
 from web.endpoints import Api
