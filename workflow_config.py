@@ -232,7 +232,13 @@ ACTIVE_TESTS = {
     "greeting_message": {
         "variants": {
             "A": {"greeting": "Hi! Welcome to YouShop!"},
-            "B": {"greeting": "🔥 Transform your business with YouShop!"},
+            "B": {
+                "greeting": "🔥 Transform your business with YouShop!",
+                "greeting_translations": {
+                    "hi": "🔥 YouShop के साथ अपने व्यवसाय को बदल दें!",
+                    "ar": "🔥 غيّر نشاطك التجاري مع YouShop!",
+                },
+            },
         },
     },
     "question_flow": {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.journey import Given, Journey
+from engine.journey import Given
 from lib.text import fold as fold_text
 
 NUMBER_OPS = frozenset({"gt", "gte", "lt", "lte"})
@@ -77,38 +77,41 @@ def leaves(condition: Condition | None) -> Iterator[Leaf]:
             yield from leaves(part)
 
 
-def holds(
-    condition: Condition,
-    journey: Journey,
-    question_ids: Mapping[str, int],
-    is_closed: Mapping[str, bool],
-) -> bool:
-    """Whether a condition is true of a journey.
-
-    `question_ids` and `is_closed` map a question's slug to its id and to whether its answers are
-    options (read from the journey) or typed (then the outcome was stored with the answer).
-    """
+def holds(condition: Condition, is_true: Callable[[Leaf], bool]) -> bool:
+    """Whether a condition is true, given which of its comparisons are."""
     if isinstance(condition, Every):
-        return all(holds(part, journey, question_ids, is_closed) for part in condition.parts)
+        return all(holds(part, is_true) for part in condition.parts)
     if isinstance(condition, Some):
-        return any(holds(part, journey, question_ids, is_closed) for part in condition.parts)
+        return any(holds(part, is_true) for part in condition.parts)
     if isinstance(condition, Not):
-        return not holds(condition.part, journey, question_ids, is_closed)
-    if condition.subject == "score":
-        return _COMPARE[condition.op](journey.branching_score, float(condition.value))
-    kind, _, name = condition.subject.partition(":")
-    if kind == "utm":
-        return journey.conditions.get(condition.key, False)
-    given = journey.answers.get(question_ids[name])
-    if condition.op == "answered":
-        return given is not None and not given.skipped
-    if condition.op == "skipped":
+        return not holds(condition.part, is_true)
+    return is_true(condition)
+
+
+def settled_key(leaf: Leaf, question_id: int) -> str:
+    """The name under which a comparison of the score is kept once its question was answered."""
+    return f"{leaf.key} for {question_id}"
+
+
+def score_holds(leaf: Leaf, score: float) -> bool:
+    """Whether a comparison is true of a score."""
+    return _COMPARE[leaf.op](score, float(leaf.value))
+
+
+def answer_holds(
+    leaf: Leaf, given: Given | None, outcomes: Mapping[str, bool], *, is_closed: bool
+) -> bool:
+    """Whether a comparison is true of an answer.
+
+    Options are read from the answer itself; of what was typed, the outcome was stored with it.
+    """
+    if leaf.op == "skipped":
         return given is not None and given.skipped
     if given is None or given.skipped:
         return False
-    if is_closed[name]:
-        return _holds_of_options(condition, given)
-    return journey.conditions.get(condition.key, False)
+    if leaf.op == "answered":
+        return True
+    return _holds_of_options(leaf, given) if is_closed else outcomes.get(leaf.key, False)
 
 
 def _holds_of_options(leaf: Leaf, given: Given) -> bool:
@@ -123,6 +126,8 @@ def _holds_of_options(leaf: Leaf, given: Given) -> bool:
 
 def holds_of_text(leaf: Leaf, text: str) -> bool:
     """Whether a comparison is true of a typed text, number or date (dates compare as ISO text)."""
+    if leaf.op in PRESENCE_OPS:
+        return leaf.op == "answered"
     left = fold_text(text)
     if leaf.op in LIST_OPS:
         inside = left in {fold_text(str(one)) for one in _as_list(leaf.value)}
@@ -139,8 +144,7 @@ def holds_of_text(leaf: Leaf, text: str) -> bool:
 
 
 def _compare_text(op: str, left: str, right: str) -> bool:
-    order = (left > right) - (left < right)
-    return _COMPARE[op](order, 0) if left and right else False
+    return _COMPARE[op]((left > right) - (left < right), 0)
 
 
 def _number(text: str) -> float | None:

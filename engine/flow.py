@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from engine.conditions import holds, holds_of_text
-from engine.journey import Journey
+from engine.conditions import (
+    Leaf,
+    answer_holds,
+    holds,
+    holds_of_text,
+    leaves,
+    score_holds,
+    settled_key,
+)
+from engine.journey import Given, Journey
 from engine.matching import Phone, match_option, parse_email, parse_phone, split_choices
 from engine.vocabulary import QuestionType
 from engine.workflow import Question, Workflow
 from lib.text import fold
 
 LONGEST_ANSWER = 2000
+# A pattern that has to go back and forth takes long on a long text; a code or a name is short.
+LONGEST_PATTERNED = 200
+LONGEST_NUMBER = 40
 _DATE_FORMS = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %B %Y", "%d %b %Y", "%B %d, %Y")
-_YES = frozenset({"yes", "y", "true", "1", "on", "i agree", "agree", "ok", "accept"})
-_NO = frozenset({"no", "n", "false", "0", "off", "i do not agree", "disagree", "decline"})
+CONSENT_WORDS = {
+    **dict.fromkeys(("y", "true", "1", "on", "i agree", "agree", "ok", "accept"), "yes"),
+    **dict.fromkeys(("n", "false", "0", "off", "i do not agree", "disagree", "decline"), "no"),
+}
 Raw = str | Sequence[str]
 
 
@@ -58,25 +72,65 @@ Reading = Accepted | Reask
 
 
 def open_questions(workflow: Workflow, journey: Journey) -> tuple[Question, ...]:
-    """The questions of this session, in order: those that branching does not hide."""
-    return tuple(
-        question for question in workflow.questions if is_open(workflow, journey, question)
-    )
+    """The questions of this session, in order: those that branching does not hide.
+
+    A question waits only for earlier ones, so one pass decides; the answer to a question that
+    is hidden by now counts for none of those that wait for it.
+    """
+    shown: list[Question] = []
+    answers: dict[str, Given] = {}
+    for question in workflow.questions:
+        if not _is_shown(workflow, journey, question, answers):
+            continue
+        shown.append(question)
+        if question.id in journey.answers:
+            answers[question.slug] = journey.answers[question.id]
+    return tuple(shown)
+
+
+def _is_shown(
+    workflow: Workflow, journey: Journey, question: Question, answers: Mapping[str, Given]
+) -> bool:
+    def is_true(leaf: Leaf) -> bool:
+        kind, _, name = leaf.subject.partition(":")
+        if kind == "answer":
+            closed = workflow.is_closed[name]
+            return answer_holds(leaf, answers.get(name), journey.conditions, is_closed=closed)
+        if kind == "utm":
+            return journey.conditions.get(leaf.key, False)
+        now = score_holds(leaf, journey.branching_score)
+        return journey.conditions.get(settled_key(leaf, question.id), now)
+
+    return question.show_if is None or holds(question.show_if, is_true)
+
+
+def settled(workflow: Workflow, journey: Journey) -> Journey:
+    """The journey with what the score opened kept open, once it was answered.
+
+    Else the points of an answer could hide its own question, which would take them away again,
+    which would show it again, and so on for ever.
+    """
+    outcomes = {
+        settled_key(leaf, question.id): score_holds(leaf, journey.branching_score)
+        for question in open_questions(workflow, journey)
+        if question.id in journey.answers
+        for leaf in leaves(question.show_if)
+        if leaf.subject == "score"
+    }
+    if not outcomes:
+        return journey
+    return replace(journey, conditions={**outcomes, **journey.conditions})
 
 
 def is_open(workflow: Workflow, journey: Journey, question: Question) -> bool:
     """Whether branching shows this question to this session."""
-    if question.show_if is None:
-        return True
-    return holds(question.show_if, journey, workflow.question_ids, workflow.is_closed)
+    return question in open_questions(workflow, journey)
 
 
 def next_question(workflow: Workflow, journey: Journey) -> Question | None:
     """The first open question without an answer, or None when all are answered or skipped."""
-    for question in workflow.questions:
-        if question.id not in journey.answers and is_open(workflow, journey, question):
-            return question
-    return None
+    asked = open_questions(workflow, journey)
+    return next((question for question in asked if question.id not in journey.answers), None)
 
 
 @dataclass(frozen=True)
@@ -113,8 +167,7 @@ def read_skip(workflow: Workflow, question: Question, setting: Setting) -> Readi
     """A skip: accepted where the question is optional."""
     if question.required:
         return Reask(workflow.message("required", setting.locale))
-    leaves = workflow.leaves_on(f"answer:{question.slug}")
-    return Accepted(text="", outcomes={leaf.key: False for leaf in leaves})
+    return Accepted(text="")
 
 
 def read_answer(workflow: Workflow, question: Question, raw: Raw, setting: Setting) -> Reading:
@@ -122,19 +175,9 @@ def read_answer(workflow: Workflow, question: Question, raw: Raw, setting: Setti
     reading = _READERS[question.type](workflow, question, raw, setting)
     if isinstance(reading, Reask) or question.type.is_closed:
         return reading
-    canonical = str(reading.value if reading.value is not None else reading.text)
-    leaves = workflow.leaves_on(f"answer:{question.slug}")
-    outcomes = {leaf.key: holds_of_text(leaf, _comparable(question, canonical)) for leaf in leaves}
-    return Accepted(
-        text=reading.text,
-        options=reading.options,
-        typed=reading.typed,
-        length=reading.length,
-        value=reading.value,
-        email=reading.email,
-        phone=reading.phone,
-        outcomes=outcomes,
-    )
+    text = _comparable(question, str(reading.value))
+    asked = workflow.leaves_on(f"answer:{question.slug}")
+    return replace(reading, outcomes={leaf.key: holds_of_text(leaf, text) for leaf in asked})
 
 
 def _one_text(raw: Raw) -> str:
@@ -149,7 +192,7 @@ def _say(workflow: Workflow, name: str, setting: Setting) -> Reask:
 
 def _read_choice(workflow: Workflow, question: Question, raw: Raw, setting: Setting) -> Reading:
     text = _one_text(raw)
-    if not text:
+    if not fold(text):
         return _say(workflow, "empty", setting)
     if len(text) > LONGEST_ANSWER:
         return _say(workflow, "too_long", setting)
@@ -183,7 +226,7 @@ def _read_choices(workflow: Workflow, question: Question, raw: Raw, setting: Set
     words = workflow.options_words(question, setting.locale)
     known = [label for one in words for label in one.labels]
     parts = split_choices(raw, known) if isinstance(raw, str) else [str(one) for one in raw]
-    parts = [part.strip() for part in parts if part.strip()]
+    parts = [part.strip() for part in parts if fold(part)]
     if not parts:
         return _say(workflow, "empty", setting)
     if sum(map(len, parts)) > LONGEST_ANSWER:
@@ -208,14 +251,24 @@ def _read_choices(workflow: Workflow, question: Question, raw: Raw, setting: Set
 
 def _read_text(workflow: Workflow, question: Question, raw: Raw, setting: Setting) -> Reading:
     text = _one_text(raw)
-    if not text:
+    if not fold(text):
         return _say(workflow, "empty", setting)
-    if len(text) > LONGEST_ANSWER:
+    clicked = _labelled(workflow, question, text, setting) is not None
+    patterned = question.pattern is not None and not clicked
+    if len(text) > (LONGEST_PATTERNED if patterned else LONGEST_ANSWER):
         return _say(workflow, "too_long", setting)
-    if question.pattern and not re.fullmatch(question.pattern, text[:500]):
+    if question.pattern and patterned and not re.fullmatch(question.pattern, text):
         return _say(workflow, "pattern", setting)
-    clicked = any(fold(text) == fold(option.value) for option in question.options)
     return Accepted(text, typed=not clicked, length=len(text), value=text)
+
+
+def _labelled(workflow: Workflow, question: Question, text: str, setting: Setting) -> str | None:
+    """The option whose value, or label in this locale, is the text."""
+    wanted = fold(_plain_digits(text))
+    for option in workflow.options_words(question, setting.locale):
+        if wanted in {fold(label) for label in option.labels}:
+            return option.id
+    return None
 
 
 def _read_email(workflow: Workflow, question: Question, raw: Raw, setting: Setting) -> Reading:
@@ -256,21 +309,22 @@ def _read_date(workflow: Workflow, question: Question, raw: Raw, setting: Settin
 
 
 def _read_rating(workflow: Workflow, question: Question, raw: Raw, setting: Setting) -> Reading:
-    text = _one_text(raw)
-    for option in question.options:
-        if fold(option.value) == fold(text):
-            return Accepted(option.value, (option.value,), value=option.value)
-    return Reask(
-        workflow.message("rating", setting.locale), tuple(one.value for one in question.options)
-    )
+    value = _labelled(workflow, question, _one_text(raw), setting)
+    if value is None:
+        labels = workflow.option_labels(question, setting.locale)
+        return Reask(workflow.message("rating", setting.locale), labels)
+    return Accepted(value, (value,), value=value)
 
 
 def _read_consent(workflow: Workflow, question: Question, raw: Raw, setting: Setting) -> Reading:
-    text = fold(_one_text(raw))
-    if text in _YES or text in _NO:
-        value = "yes" if text in _YES else "no"
-        return Accepted(value, (value,), value=value)
-    return Reask(workflow.message("consent", setting.locale), ("yes", "no"))
+    text = _one_text(raw)
+    value = _labelled(workflow, question, text, setting)
+    if value is None and fold(text) in CONSENT_WORDS:
+        value = CONSENT_WORDS[fold(text)]
+    if value is None:
+        labels = workflow.option_labels(question, setting.locale)
+        return Reask(workflow.message("consent", setting.locale), labels)
+    return Accepted(value, (value,), value=value)
 
 
 _READERS: Mapping[QuestionType, Callable[[Workflow, Question, Raw, Setting], Reading]] = {
@@ -288,26 +342,39 @@ _READERS: Mapping[QuestionType, Callable[[Workflow, Question, Raw, Setting], Rea
 
 def _number(text: str) -> float | None:
     """A number as people type it: with thousands commas, spaces or a currency sign."""
-    bare = re.sub(r"[,\s₹$€£]", "", text[:40])
+    if len(text) > LONGEST_NUMBER:
+        return None
+    bare = re.sub(r"[\s₹$€£]", "", fold(_plain_digits(text)))
+    if re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{2,3})*,[0-9]{3}(\.[0-9]+)?", bare):
+        bare = bare.replace(",", "")
+    # One comma that parts no thousands is what half the world writes for the point.
+    bare = bare.replace(",", ".")
     if not re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,9})?", bare):
         return None
     return float(bare)
 
 
 def _date(text: str) -> date | None:
+    if len(text) > LONGEST_NUMBER:
+        return None
     for form in _DATE_FORMS:
         try:
-            return datetime.strptime(text[:40], form).date()
+            return datetime.strptime(_plain_digits(text), form).date()
         except ValueError:
             continue
     return None
 
 
+def _plain_digits(text: str) -> str:
+    """The text with the digits of any script as 0 to 9."""
+    return "".join(
+        str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in text
+    )
+
+
 def _comparable(question: Question, text: str) -> str:
-    if question.type is QuestionType.NUMBER:
-        number = _number(text)
-        return text if number is None else _plain(number)
-    return text
+    number = _number(text) if question.type is QuestionType.NUMBER else None
+    return text if number is None else _plain(number)
 
 
 def _plain(number: float) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from engine.flow import answered_all, open_questions
+from engine.flow import answered_all, open_questions, settled
 from engine.journey import AwardKey, Fact, Journey, Standing, fold
-from engine.vocabulary import Action, Tier
+from engine.vocabulary import SERVER_ACTIONS, Action, Tier
 from engine.workflow import Workflow
+
+_ALL = str(Action.ANSWERED_ALL_QUESTIONS)
+_SINGLE = frozenset(map(str, Action)) - {_ALL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +33,38 @@ def step(
     `workflow` is what the session is pinned to (already arranged for its arms), `points` the
     version whose points count; the two differ only after the session was re-scored.
     """
-    after = fold(journey, fact)
-    due = awards_due(after, workflow, points)
-    rows = tuple(_differences(after.awards, due, fact.seq))
-    if not rows:
-        return after, rows
-    awards = dict(after.awards)
-    for row in rows:
-        key = (row.action, row.subject)
-        held = awards[key].points if key in awards else 0
-        awards[key] = Standing(held + row.points, row.generation)
-    return replace(after, awards=awards), rows
+    after = settled(workflow, fold(journey, fact))
+    after, rows = _credited(after, _worth(_earned(after, workflow), points), _SINGLE, fact.seq)
+    # Only now is the score known by which branching may open one more question.
+    whole = [(_ALL, "")] if answered_all(workflow, after) else []
+    after, last = _credited(after, _worth(whole, points), frozenset({_ALL}), fact.seq)
+    return after, tuple(sorted((*rows, *last), key=lambda row: (row.action, row.subject)))
 
 
-def awards_due(journey: Journey, workflow: Workflow, points: Workflow) -> Mapping[AwardKey, int]:
-    """Every award a journey deserves, with its worth, by the table of points."""
-    due: dict[AwardKey, int] = {}
-    for action, subject in _deserved(journey, workflow):
-        worth = points.points_for(action)
-        if worth:
-            due[(str(action), subject)] = worth
-    return due
+def _credited(
+    journey: Journey, due: Mapping[AwardKey, int], among: frozenset[str], seq: int
+) -> tuple[Journey, list[LedgerRow]]:
+    """The journey with its awards of these actions brought to what is due, and the rows of it."""
+    held = {key: standing for key, standing in journey.awards.items() if key[0] in among}
+    rows = list(_differences(held, due, seq))
+    changed = {
+        (row.action, row.subject): Standing(
+            (held[row.action, row.subject].points if row.generation else 0) + row.points,
+            row.generation,
+        )
+        for row in rows
+    }
+    return replace(journey, awards={**journey.awards, **changed}) if rows else journey, rows
 
 
-def _deserved(journey: Journey, workflow: Workflow) -> Iterator[AwardKey]:
+def _worth(earned: Iterable[AwardKey], points: Workflow) -> Mapping[AwardKey, int]:
+    """Every award that is earned, with its worth, by the table of points."""
+    worths = {(str(action), subject): points.points_for(action) for action, subject in earned}
+    return {key: worth for key, worth in worths.items() if worth}
+
+
+def _earned(journey: Journey, workflow: Workflow) -> Iterator[AwardKey]:
+    """All but the award for everything answered."""
     if journey.opened:
         yield Action.SESSION_OPENED, ""
     for question in open_questions(workflow, journey):
@@ -66,11 +77,24 @@ def _deserved(journey: Journey, workflow: Workflow) -> Iterator[AwardKey]:
             yield Action.QUICK_REPLY, subject
         if given.typed and given.length > workflow.detailed_answer_characters:
             yield Action.DETAILED_ANSWER, subject
-    if answered_all(workflow, journey):
-        yield Action.ANSWERED_ALL_QUESTIONS, ""
     if journey.contact_known:
         yield Action.SHARED_CONTACT, ""
-    yield from sorted(journey.clicks)
+    for action, subject in journey.clicks:
+        if action not in SERVER_ACTIONS:
+            yield _clicked(action, subject, workflow)
+
+
+def _clicked(action: str, subject: str, workflow: Workflow) -> AwardKey:
+    """What a click counts as here: a name that this workflow does not know is no name."""
+    if action == Action.CLICKED_PRODUCT:
+        known = any(product.id == subject for product in workflow.products)
+        return action, subject if known else ""
+    if action == Action.CTA_CLICKED:
+        call = next((call for call in workflow.calls_to_action if call.id == subject), None)
+        if call and call.action == action:
+            return action, subject
+        return (call.action if call else action), ""
+    return action, ""
 
 
 def _differences(

@@ -263,7 +263,7 @@ class Workflow:
         """The options' labels in a locale, in order."""
         values = tuple(option.value for option in question.options)
         translated = self._translated(locale, "questions", question.slug, "options")
-        if not translated:
+        if not isinstance(translated, Mapping):
             return values
         return tuple(str(translated.get(value, value)) for value in values)
 
@@ -312,10 +312,15 @@ class Workflow:
 
 def _greeted(workflow: Workflow, config: Mapping[str, Any]) -> Workflow:
     """The workflow with an arm's greeting, in every locale: else arms would differ in one only."""
-    text, translated = str(config["greeting"]), config.get("greeting_translations", {})
+    text, translated = config["greeting"], config.get("greeting_translations", {})
+    if text == workflow.greeting.text:
+        own = {
+            locale: texts.get("greeting", text) for locale, texts in workflow.translations.items()
+        }
+        translated = {**own, **translated}
     translations = {
-        locale: {**texts, "greeting": translated.get(locale, text)}
-        for locale, texts in workflow.translations.items()
+        locale: {**workflow.translations.get(locale, {}), "greeting": translated.get(locale, text)}
+        for locale in {**workflow.translations, **translated}
     }
     greeting = replace(workflow.greeting, text=text)
     return replace(workflow, greeting=greeting, translations=translations)
@@ -323,7 +328,7 @@ def _greeted(workflow: Workflow, config: Mapping[str, Any]) -> Workflow:
 
 def _ordered(workflow: Workflow, order: tuple[str, ...]) -> tuple[Question, ...]:
     """The questions a variant names first, the others after them in their own order."""
-    named = [question for slug in order if (question := workflow.find_question(slug))]
+    named = [workflow.by_slug[slug] for slug in order]
     return (*named, *(question for question in workflow.questions if question not in named))
 
 
@@ -335,7 +340,9 @@ def fill_in(text: str, values: Mapping[str, Any]) -> str:
 
     def word(found: re.Match[str]) -> str:
         value = values.get(found[1])
-        return str(value) if value not in (None, "", []) else (found[2] or "")
+        if isinstance(value, (list, tuple)):
+            value = ", ".join(map(str, value))
+        return str(value) if value not in (None, "") else (found[2] or "")
 
     # A variable that is not known leaves a gap before the punctuation; nobody should see it.
     return re.sub(r"\s+([,.!?।])", r"\1", _VARIABLE.sub(word, text)).strip()

@@ -103,7 +103,8 @@ class QuestionService:
         if question_id is None:
             return None
         question = held.workflow.by_id[question_id]
-        values = self._values(held) if has_variables(question.text) else {}
+        text = held.workflow.question_text(question, held.locale)
+        values = self._values(held) if has_variables(text) else {}
         return question_view(held.workflow, question, held.locale, values)
 
     # One answer

@@ -84,11 +84,11 @@ class Resources:
 
 def read_shipped(config: Mapping[str, Any], tests: Mapping[str, Any]) -> Shipped:
     """The shipped workflow, checked; SettingsError holds each problem with its place and remedy."""
+    try:
+        workflow = read_workflow(config, tests)
+    except WorkflowInvalid as error:
+        raise SettingsError(f"workflow_config.py cannot be used. {error}") from None
     # Not sorted: the order of variants matters, the first is the control.
     text = json.dumps({"workflow": config, "tests": tests}, ensure_ascii=False)
     plain = json.loads(text)
-    try:
-        workflow = read_workflow(plain["workflow"], plain["tests"])
-    except WorkflowInvalid as error:
-        raise SettingsError(f"workflow_config.py cannot be used. {error}") from None
     return Shipped(plain, workflow, sha256_hex(text))
