@@ -218,6 +218,7 @@ class LeadService:
         }
 
     def _lead(self, held: Held) -> Lead:
+        self.store.flush()
         lead = self.session.get(Lead, held.lead_id, populate_existing=True)
         if lead is None:
             raise unknown_lead()
