@@ -172,12 +172,15 @@ def _begin_sqlite(connection: Connection) -> None:
 def session_scope(engine: Engine, *, read_only: bool = False) -> Iterator[Session]:
     """One unit of work: committed when the block ends, rolled back when it raises."""
     bind = engine.execution_options(read_only=True) if read_only else engine
-    with Session(bind, expire_on_commit=False) as session:
-        yield session
+    with bind.connect() as connection, connection.begin() as transaction:
+        # The session joins the connection's transaction when it is first used; a visitor's step
+        # is written on the connection itself and never wakes it.
+        with Session(connection, expire_on_commit=False) as session:
+            yield session
+            if session.in_transaction() and not read_only:
+                session.commit()
         if read_only:
-            session.rollback()
-        else:
-            session.commit()
+            transaction.rollback()
 
 
 def migrate(engine: Engine) -> None:

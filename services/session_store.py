@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from engine.flow import next_question, progress
@@ -139,14 +140,14 @@ class SessionStore:
     def lock_with_reply(self, session_id: str, key: ReplyKey) -> Any:
         """The same row for a later `lock`, with the reply stored under a key; None if unknown."""
         self.flush()
-        row = hot_path.read_locked(self.session.connection(), session_id, key)
+        row = hot_path.read_locked(self._connection(), session_id, key)
         self.session.info[_LOCKED] = row
         return row
 
     def read(self, session_id: str) -> Held:
         """The session as it stands, for a reply that changes nothing."""
         self.flush()
-        return self._held(hot_path.read(self.session.connection(), session_id))
+        return self._held(hot_path.read(self._connection(), session_id))
 
     def save(
         self,
@@ -177,11 +178,19 @@ class SessionStore:
         """Write what waits, so that whoever reads next in this unit finds it."""
         step = self.session.info.pop(_WAITING, None)
         if step is not None:
-            hot_path.write(self.session.connection(), step)
+            hot_path.write(self._connection(), step)
+
+    def _connection(self) -> Connection:
+        """The connection of this unit; what the ORM holds back is written first."""
+        if self.session.in_transaction():
+            self.session.flush()
+        bind = self.session.get_bind()
+        assert isinstance(bind, Connection)
+        return bind
 
     def _read(self, session_id: str) -> Any:
         self.flush()
-        return hot_path.read_locked(self.session.connection(), session_id, None)
+        return hot_path.read_locked(self._connection(), session_id, None)
 
     def _held(self, row: Mapping[str, Any] | None) -> Held:
         if row is None:

@@ -14,6 +14,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 from limits import RateLimitItem, parse
 
 import errors
+from lib import moving_window  # noqa: F401 - registers the storage local://
 from lib.crypto import sha256_hex
 from services.resources import Resources
 from web.errors import error_reply
@@ -35,7 +36,7 @@ def register(app: Flask, resources: Resources) -> None:
         _address_key,
         app=app,
         application_limits=[lambda: str(_allowed(app, resources, ADDRESS_FACTOR))],
-        storage_uri=store or "memory://",
+        storage_uri=store or "local://",
         storage_options=dict(STORE_PATIENCE) if store.startswith("redis") else {},
         strategy="moving-window",
         in_memory_fallback_enabled=bool(store),
