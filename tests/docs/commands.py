@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# The language of a block, what else its first line says, and the block.
+FENCE = re.compile(r"^```(\w*)(?P<more>[^\n]*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 MARK = "@@@ block"
 ANYTHING = "…"
 
@@ -24,6 +25,7 @@ class Step:
     line: int
     promised_json: Any = None
     promised_text: str | None = None
+    in_order: bool = False
     printed: str = field(default="", compare=False)
 
     def broken_promises(self) -> list[str]:
@@ -36,7 +38,10 @@ class Step:
             said = json.loads(self.printed.strip().splitlines()[-1])
         except (ValueError, IndexError):
             return [f"the last line is no JSON: {self.printed[-300:]!r}"]
-        return list(differences(self.promised_json, said, "reply"))
+        broken = list(differences(self.promised_json, said, "reply"))
+        if self.in_order and list(said)[: len(self.promised_json)] != list(self.promised_json):
+            broken.append(f"the reply begins with the keys {', '.join(said)}")
+        return broken
 
 
 def steps(document: Path) -> list[Step]:
@@ -44,11 +49,12 @@ def steps(document: Path) -> list[Step]:
     text = document.read_text(encoding="utf-8")
     found: list[Step] = []
     for fence in FENCE.finditer(text):
-        kind, body = fence[1], fence[2]
+        kind, body = fence[1], fence["body"]
         if kind == "sh":
             found.append(Step(body, text.count("\n", 0, fence.start()) + 1))
         elif kind == "json" and found:
             found[-1].promised_json = json.loads(body)
+            found[-1].in_order = "in-order" in fence["more"]
         elif kind == "output" and found:
             found[-1].promised_text = body
     return found
@@ -106,9 +112,6 @@ def _differences_of_objects(
             yield f"{place}.{name} is missing"
         else:
             yield from differences(value, said[name], f"{place}.{name}")
-    order = [name for name in said if name in promised]
-    if order != [name for name in promised if name in said]:
-        yield f"{place} has its keys in the order {', '.join(order)}"
 
 
 def unlike_text(promised: str, printed: str) -> list[str]:

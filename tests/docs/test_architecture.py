@@ -14,7 +14,7 @@ NAMED = re.compile(r"`((?:[a-z_]+/)*[a-z_]+(?:\.py|/))`")
 
 
 def test_the_picture_is_the_one_that_is_guarded() -> None:
-    shown = next(fence[2] for fence in FENCE.finditer(PAGE) if fence[1] == "text")
+    shown = next(fence["body"] for fence in FENCE.finditer(PAGE) if fence[1] == "text")
 
     assert textwrap.dedent(shown).strip() == textwrap.dedent(PICTURE).strip()
 
