@@ -108,7 +108,7 @@ class Shortened(fields.String):
         super().__init__(allow_none=True, **kwargs)
         self.longest = longest
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
         return text[: self.longest] or None
 
