@@ -21,6 +21,7 @@ from services import Services
 from services.resources import Resources
 from web import endpoints, errors, headers, limits
 from web.api import ab_tests, analytics, catalog, conversation, exports, health, leads
+from web.widget import chat, shop
 
 BLUEPRINTS = (
     (conversation.api, ""),
@@ -30,6 +31,11 @@ BLUEPRINTS = (
     (analytics.api, ""),
     (ab_tests.api, ""),
     (health.api, ""),
+)
+# Pages for people; no part of the documented API.
+PAGES = (
+    (chat.pages, ""),
+    (shop.pages, ""),
 )
 
 _once = threading.RLock()
@@ -46,6 +52,8 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     documentation = endpoints.register(app)
     for blueprint, prefix in BLUEPRINTS:
         documentation.register_blueprint(blueprint, url_prefix=prefix)
+    for pages, prefix in PAGES:
+        app.register_blueprint(pages, url_prefix=prefix or None)
     health.register_docs(app)
     cli.register(app)
     ours.metrics.allow_routes(rule.rule for rule in app.url_map.iter_rules())
