@@ -1,0 +1,1 @@
+"""What strangers, leaked keys and hostile bodies may not do."""

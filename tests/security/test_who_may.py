@@ -1,0 +1,174 @@
+"""Who may call what: every route and method, asked by every kind of caller, against one table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from engine.vocabulary import Scope
+from tests.security.principals import Principal, everybody
+from tests.shop import START, Shop
+
+OPEN, READ = "open to all", "full or masked"
+# The policy: who may call what. A new route needs a row here, or the test fails.
+POLICY = {
+    "POST /api/session/start": OPEN,
+    "GET /api/questions": OPEN,
+    "POST /api/answer": OPEN,
+    "POST /api/behavior": OPEN,
+    "POST /api/lead/profile": OPEN,
+    "GET /api/product-menu": OPEN,
+    "GET /api/cta-options": OPEN,
+    "POST /api/ab-test/variant/<test_name>": OPEN,
+    "POST /api/ab-test/conversion": OPEN,
+    "GET /api/lead/summary/<session_id>": READ,
+    "GET /api/score/<session_id>": READ,
+    "GET /api/lead/export/<session_id>": Scope.LEADS_EXPORT,
+    "GET /api/analytics/leads": Scope.ANALYTICS_READ,
+    "GET /api/leads": Scope.LEADS_READ,
+    "POST /api/leads": Scope.LEADS_WRITE,
+    "GET /api/leads/<lead_id>": Scope.LEADS_READ,
+    "PATCH /api/leads/<lead_id>": Scope.LEADS_WRITE,
+    "DELETE /api/leads/<lead_id>": Scope.LEADS_WRITE,
+    "GET /api/widget/config": OPEN,
+    "GET /health": OPEN,
+    "GET /metrics": OPEN,
+    "GET /api/openapi.json": OPEN,
+    "GET /docs": OPEN,
+    "GET /docs/<name>": OPEN,
+}
+# Pages of the widget and the plain chat carry no lead but the visitor's own, by cookie.
+PAGES = ("/chat", "/widget", "/assets", "/demo")
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/answer": {"question_id": 2, "answer_text": "Pune"},
+    "POST /api/behavior": {"action": "website_visit"},
+    "POST /api/lead/profile": {"profile_data": {"name": "Ann"}},
+    "POST /api/ab-test/conversion": {"test_name": "greeting_message", "conversion_type": "click"},
+    "POST /api/leads": {"name": "Ann"},
+    "PATCH /api/leads/<lead_id>": {"name": "Ann"},
+}
+# What holds a scope may read beside what it writes.
+INCLUDED = {Scope.LEADS_READ: {Scope.LEADS_READ, Scope.LEADS_WRITE}}
+
+
+def routes(app: Flask) -> list[str]:
+    """Every rule with each of its methods, but those that answer of themselves."""
+    found = []
+    for rule in app.url_map.iter_rules():
+        if rule.rule == "/" or rule.rule.startswith(PAGES):
+            continue
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            found.append(f"{method} {rule.rule}")
+    return sorted(found)
+
+
+def test_every_route_has_its_row_in_the_policy(small: Shop) -> None:
+    assert routes(small.app) == sorted(POLICY)
+
+
+def test_every_route_lets_in_whom_the_policy_names_and_nobody_else(ours: Shop) -> None:
+    wrong = []
+    asked = 0
+    callers = everybody(ours)
+    for route in sorted(POLICY):
+        for who in callers:
+            asked += 1
+            status, masked = _ask(ours, route, who)
+            if not _is_right(POLICY[route], who, status, masked):
+                wrong.append(f"{route} by {who.name}: {status}, masked={masked}")
+
+    assert wrong == []
+    assert asked > 400
+
+
+def test_a_method_that_a_route_does_not_take_is_refused_for_everybody(small: Shop) -> None:
+    taken: dict[str, set[str]] = {}
+    for route in POLICY:
+        method, rule = route.split(" ", 1)
+        taken.setdefault(rule, set()).add(method)
+    who = next(one for one in everybody(small) if one.name == "admin")
+    for rule, methods in taken.items():
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "LOCK"} - methods:
+            status, _ = _ask(small, f"{method} {rule}", who)
+            assert status == 405, f"{method} {rule}: {status}"
+
+
+@pytest.mark.parametrize("setting", ["off", "full"])
+def test_reading_is_closed_or_opened_as_the_operator_chose(
+    sqlite_url: str, tmp_path: Any, setting: str
+) -> None:
+    from tests.shop import shop
+
+    with shop(sqlite_url, tmp_path, PUBLIC_READ=setting) as here:
+        session = here.start()["session_id"]
+        client = here.app.test_client()
+        opened = ("/api/analytics/leads", "/api/leads", f"/api/lead/export/{session}")
+        reads = (f"/api/lead/summary/{session}", f"/api/score/{session}")
+        wanted = 401 if setting == "off" else 200
+        for path in (*reads, *opened):
+            assert client.get(path).status_code == wanted, path
+        for path in (*reads, *opened):
+            # A page elsewhere that made its own name lead to this machine.
+            reply = client.get(path, headers={"Host": "evil.example.com"})
+            assert reply.status_code == 401 or reply.json.get("masked") is True, path
+        assert client.get("/api/leads/1").status_code == 401
+        assert client.post("/api/leads", json={"name": "x"}).status_code == 401
+
+
+def test_a_key_opens_nothing_once_it_is_past_its_time(small: Shop) -> None:
+    key = small.new_key("admin", expires_at=START + timedelta(seconds=60))
+    headers = {"Authorization": f"Bearer {key}"}
+    client = small.app.test_client()
+
+    before = client.get("/api/leads", headers=headers).status_code
+    small.clock.advance(60)  # type: ignore[attr-defined]
+    after = client.get("/api/leads", headers=headers).status_code
+
+    assert (before, after) == (200, 401)
+
+
+def _ask(ours: Shop, route: str, who: Principal) -> tuple[int, bool | None]:
+    """The status and mask of a good request, on a lead of its own so that order cannot matter."""
+    method, rule = route.split(" ", 1)
+    path = rule.replace("<session_id>", who.session)
+    path = path.replace("<lead_id>", str(who.lead()) if "<lead_id>" in rule else "")
+    path = path.replace("<test_name>", "greeting_message").replace("<name>", "page.css")
+    body = BODIES.get(route, {})
+    if method == "POST" and "/api/leads" not in rule:
+        body = {"session_id": who.session, **body}
+    sent = {"json": body} if method in ("POST", "PATCH") else {}
+    reply = ours.app.test_client().open(path, method=method, headers=who.headers, **sent)
+    said = reply.get_json(silent=True) if reply.is_json else None
+    reply.close()
+    return reply.status_code, said.get("masked", False) if isinstance(said, dict) else None
+
+
+def _is_right(policy: str | Scope, who: Principal, status: int, masked: bool | None) -> bool:
+    if policy == OPEN:
+        return status in (200, 201)
+    if policy == READ:
+        return (status, masked) == _reading(who)
+    if not who.is_known:
+        return status == 401
+    wanted = INCLUDED.get(Scope(policy), {Scope(policy)}) | {Scope.ADMIN}
+    return status in ((200, 201) if who.scope in wanted else (403,))
+
+
+def _reading(who: Principal) -> tuple[int, bool]:
+    """What a read of a session gives to each: everything, the masked view, or a refusal."""
+    fixed = {
+        "bare": (200, True),
+        "visitor, own token": (200, False),
+        "visitor, other's token": (403, False),
+        # Whole and in time, so it may be another session's; what it is not, nobody is told.
+        "bad token": (403, False),
+    }
+    if who.name in fixed:
+        return fixed[who.name]
+    if not who.is_known:
+        return 401, False
+    reads = who.scope in (Scope.LEADS_READ, Scope.LEADS_WRITE, Scope.ADMIN)
+    return (200 if reads else 403), False
