@@ -78,13 +78,14 @@ class LeadBook:
         lead = self._get(lead_id)
         hot, warm = self._tiers()
         counts = self._engagement([lead.id]).get(lead.id, {})
+        row = lead_row(lead, counts, hot=hot, warm=warm)
         facts = self._facts(lead)
         scoring = ScoringService(self.session, self.resources)
         ledger = scoring.find_ledger(lead.session_id) if lead.session_id else []
         return {
-            # First, so that no attribute of a visitor's takes the place of what we say.
-            **profile_values(lead),
-            **lead_row(lead, counts, hot=hot, warm=warm),
+            **row,
+            # No attribute of a visitor's takes the place of what we say.
+            **{name: one for name, one in profile_values(lead).items() if name not in row},
             "attributes": dict(lead.attributes),
             "score_history": [],
             "ledger": [ledger_view(row) for row in ledger],

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ab_testing_service import ABTestingService
@@ -88,7 +89,7 @@ class LeadService:
         except NotFound:
             if self.session.get(Conversation, identifier) is not None:
                 raise Conflict("The lead of this id was deleted.", code="lead_deleted") from None
-            held = self._open(identifier, Visit(utm_source=utm_source))
+            held = self._open_once(identifier, Visit(utm_source=utm_source))
         return self._lead_view(self._lead(held))
 
     @on_class
@@ -233,6 +234,14 @@ class LeadService:
         if merged != lead.attributes:
             new["attributes"] = merged
         return new
+
+    def _open_once(self, session_id: str, visit: Visit) -> Held:
+        """A new session of an id that is not ours, or the one another script made meanwhile."""
+        try:
+            with self.session.begin_nested():
+                return self._open(session_id, visit)
+        except IntegrityError:
+            return self.store.read(session_id)
 
     def _open(self, session_id: str, visit: Visit) -> Held:
         """The rows of a new lead and its session, and the fact that it began."""
