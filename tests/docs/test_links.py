@@ -11,7 +11,7 @@ from config import ROOT
 from tests.docs.commands import FENCE
 from tests.docs.test_commands import DOCUMENTS, name_of
 
-LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 ALSO = [ROOT / "CHANGELOG.md"]
 
@@ -27,10 +27,15 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in found}
 
 
+def links(document: Path) -> list[str]:
+    """What a document's links and pictures lead to."""
+    return [link or picture for link, picture in LINK.findall(prose(document))]
+
+
 def broken(document: Path) -> list[str]:
     """The links of a document that lead nowhere."""
     found = []
-    for target in LINK.findall(prose(document)):
+    for target in links(document):
         if re.match(r"[a-z]+:", target):
             continue
         path, _, anchor = target.partition("#")
@@ -47,14 +52,16 @@ def test_its_links_lead_somewhere(document: Path) -> None:
 
 def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# A page\n[a](other.md) [b](#a-page) [c](#none) [d](page.md#a-page)\n")
+    page.write_text(
+        '# A page\n[a](other.md) [b](#a-page) [c](#none) [d](page.md#a-page)\n<img src="no.png">'
+    )
 
-    assert broken(page) == ["other.md", "#none"]
+    assert broken(page) == ["other.md", "#none", "no.png"]
 
 
 def test_every_document_is_in_the_index() -> None:
     index = ROOT / "docs" / "index.md"
-    named = {(index.parent / target).resolve() for target in LINK.findall(prose(index))}
+    named = {(index.parent / target).resolve() for target in links(index)}
 
     assert [
         one for one in sorted((ROOT / "docs").rglob("*.md")) if one not in named | {index}
