@@ -100,6 +100,7 @@ class WidgetLook:
     position: str = "end"
     accent: str = ""
     scheme: str = "auto"
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Workflow:
     calls_to_action: tuple[CallToAction, ...] = ()
     call_to_action_text: str = ""
     closing: str = ""
-    widget: WidgetLook = WidgetLook()
+    widget: WidgetLook = field(default_factory=WidgetLook)
     proactive: Proactive | None = None
     messages: Mapping[str, str] = field(default_factory=dict)
     translations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -178,11 +179,6 @@ class Workflow:
     def by_slug(self) -> Mapping[str, Question]:
         """Questions by slug."""
         return {question.slug: question for question in self.questions}
-
-    @cached_property
-    def question_ids(self) -> Mapping[str, int]:
-        """The id of each slug, for conditions."""
-        return {question.slug: question.id for question in self.questions}
 
     @cached_property
     def is_closed(self) -> Mapping[str, bool]:
@@ -291,17 +287,16 @@ class Workflow:
 
     def best_locale(self, wanted: str | None) -> str:
         """The locale that texts really come in, for `lang` and the direction of writing."""
-        for locale in locale_chain(wanted or "", self.default_locale):
-            if locale in self.translations or locale == self.default_locale:
-                return locale
-        return self.default_locale
+        chain = locale_chain(wanted or "", self.default_locale)
+        known = {*self.translations, self.default_locale}
+        return next((locale for locale in chain if locale in known), self.default_locale)
 
     def _translated(self, locale: str | None, *path: str) -> Any:
         if not locale or not self.translations:
             return None
         for candidate in locale_chain(locale, self.default_locale):
             if candidate == self.default_locale:
-                return None
+                break
             found: Any = self.translations.get(candidate)
             for part in path:
                 found = found.get(part) if isinstance(found, Mapping) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -447,7 +448,8 @@ def test_a_locale_falls_back_to_its_language_and_then_to_the_default():
     assert workflow.best_locale("pt-BR") == "pt" and workflow.best_locale("fr") == "en"
     assert workflow.text("closing", "pt-BR") == "Tchau"
     assert workflow.text("closing", "en-GB") == "Bye"
-    assert replace(workflow, default_locale="xx!").best_locale(None) == "xx!"
+    odd = replace(workflow, default_locale="xx!")
+    assert odd.best_locale(None) == "xx!" and odd.text("closing", "fr") == "Bye"
 
 
 def test_arabic_is_written_from_right_to_left():
@@ -499,3 +501,11 @@ def test_products_calls_and_tests_are_found_by_id_or_name_in_any_case():
     assert call is workflow.find_call_to_action("BOOK_DEMO") and call is not None
     assert workflow.find_call_to_action("run") is None
     assert workflow.find_test("nothing") is None
+
+
+def test_the_slowest_pattern_that_is_taken_holds_nobody_up():
+    workflow = asking({"pattern": ".*.*.*="})
+    begun = time.process_time()
+
+    assert isinstance(read_answer(workflow, workflow.questions[0], "a" * 200, Setting()), Reask)
+    assert time.process_time() - begun < 1

@@ -691,15 +691,16 @@ def everywhere(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 WRONG: list[Any] = [None, "x", -1, float("nan"), [[]], {"x": {}}]
 
 
-def test_every_value_of_the_shipped_configuration_may_be_spoiled_in_every_way():
+def test_any_value_of_the_shipped_configuration_may_be_spoiled():
     config, tests = shipped_config()
     whole = {"config": config, "tests": tests}
-    for path in everywhere(whole)[2:]:
+    for number, path in enumerate(everywhere(whole)[2:]):
         holder: Any = whole
         for key in path[:-1]:
             holder = holder[key]
         kept = holder[path[-1]]
-        for wrong in WRONG:
+        # Two ways each, and all ways in turn: every place in every way would take a minute.
+        for wrong in (WRONG[number % len(WRONG)], WRONG[(number + 1) % len(WRONG)]):
             holder[path[-1]] = copy.deepcopy(wrong)
             workflow = reads_or_refuses(config, tests)
             if workflow:
