@@ -21,7 +21,7 @@ from services import Services
 from services.resources import Resources
 from web import endpoints, errors, headers, limits
 from web.api import ab_tests, analytics, catalog, conversation, exports, health, leads
-from web.widget import chat, shop
+from web.widget import chat, files, shop
 
 BLUEPRINTS = (
     (conversation.api, ""),
@@ -36,6 +36,7 @@ BLUEPRINTS = (
 PAGES = (
     (chat.pages, ""),
     (shop.pages, ""),
+    (files.pages, ""),
 )
 
 _once = threading.RLock()

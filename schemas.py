@@ -396,6 +396,7 @@ class WidgetOut(Reply):
     """How the widget presents itself; with a session, all that it shows of it."""
 
     widget = fields.Dict(required=True)
+    words = fields.Dict(required=True)
     proactive = fields.Dict(required=True, allow_none=True)
     locale = fields.String(required=True)
     dir = fields.String(required=True)

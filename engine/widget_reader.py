@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from engine.plain_reading import Notes
+from engine.widget_words import WORDS
 from engine.workflow import Proactive, WidgetLook
 
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
@@ -14,18 +15,21 @@ _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 def read_widget(notes: Notes, raw: Any) -> WidgetLook:
     """The widget's title, place and colours."""
     part = notes.mapping(raw, "widget", "with title, launcher, position and theme")
-    notes.known(part, {"title", "launcher", "position", "theme"}, "widget")
+    notes.known(part, {"title", "launcher", "position", "theme", "words"}, "widget")
     theme = notes.mapping(part.get("theme"), "widget.theme", "with accent and scheme")
     notes.known(theme, {"accent", "scheme"}, "widget.theme")
     accent = notes.text(theme, "accent", "widget.theme")
     if accent and not _COLOUR.fullmatch(accent):
         notes.refuse("widget.theme.accent", "must be a colour such as #0b6b4f.")
+    words = notes.mapping(part.get("words"), "widget.words", "of the widget's words")
+    notes.known(words, set(WORDS["en"]), "widget.words")
     return WidgetLook(
         title=notes.text(part, "title", "widget"),
         launcher=notes.text(part, "launcher", "widget"),
         position=notes.word(part, "position", ("end", "start"), "widget"),
         accent=accent,
         scheme=notes.word(theme, "scheme", ("auto", "light", "dark"), "widget.theme"),
+        words={name: notes.text(words, name, "widget.words") for name in words},
     )
 
 

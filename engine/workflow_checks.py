@@ -21,6 +21,7 @@ from engine.flow import CONSENT_WORDS
 from engine.journey import Given
 from engine.plain_reading import Notes
 from engine.vocabulary import PROFILE_FIELDS, Action, QuestionType
+from engine.widget_words import WORDS
 from engine.workflow import Question, Workflow
 from lib.text import fold
 
@@ -235,7 +236,7 @@ def _check_translations(notes: Notes, workflow: Workflow) -> None:
             "call_labels": (call.id for call in workflow.calls_to_action),
             "replies": workflow.greeting.replies,
             "messages": workflow.messages,
-            "widget": ("title", "launcher"),
+            "widget": ("title", *WORDS["en"]),
         }
         for name in sorted(_MAPS):
             _check_words(notes, texts.get(name), set(keys[name]), f"{place}.{name}")

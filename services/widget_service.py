@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from engine.matching import calling_code
+from engine.widget_words import widget_words
 from engine.workflow import Proactive, Workflow
 from services.catalog_service import CatalogService
 from services.lead_service import consent_view, greeting_view
@@ -57,6 +58,7 @@ def presentation(workflow: Workflow, locale: str | None) -> dict[str, Any]:
             "position": look.position,
             "theme": {"accent": look.accent, "scheme": look.scheme},
         },
+        "words": shown_words(workflow, locale),
         "proactive": proactive_view(workflow.proactive),
         **greeting_view(workflow, locale),
         "consent": consent_view(workflow, locale),
@@ -67,6 +69,15 @@ def presentation(workflow: Workflow, locale: str | None) -> dict[str, Any]:
             "calling_code": calling_code(workflow.default_region),
         },
     }
+
+
+def shown_words(workflow: Workflow, locale: str | None) -> dict[str, str]:
+    """The widget's small words: ours, unless the workflow has its own."""
+    shown_in = workflow.best_locale(locale)
+    ours = widget_words(shown_in)
+    if shown_in == workflow.default_locale:
+        ours |= workflow.widget.words
+    return {name: workflow.label("widget", name, word, locale) for name, word in ours.items()}
 
 
 def proactive_view(rules: Proactive | None) -> dict[str, Any] | None:

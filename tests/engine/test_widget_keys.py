@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.matching import calling_code
+from engine.widget_words import WORDS, widget_words
 from engine.workflow import Proactive, WidgetLook, Workflow
 from engine.workflow_reader import WorkflowInvalid, read_workflow
 
@@ -32,6 +33,21 @@ def test_the_widget_keys_are_read() -> None:
     assert workflow.widget == WidgetLook("Shop", "Ask us", "start", "#0B6b4f", "dark")
 
 
+def test_the_widget_says_its_small_words_as_the_workflow_wants() -> None:
+    workflow = read(
+        widget={"words": {"send": "Off it goes"}}, translations={"de": {"widget": {"send": "Los"}}}
+    )
+
+    assert workflow.widget.words == {"send": "Off it goes"}
+    assert workflow.label("widget", "send", "Send", "de-AT") == "Los"
+
+
+def test_a_language_has_its_words_and_the_others_have_english() -> None:
+    assert widget_words("hi-IN")["send"] == "भेजें"
+    assert widget_words("pt_BR") == WORDS["en"]
+    assert all(set(words) == set(WORDS["en"]) for words in WORDS.values())
+
+
 def test_the_proactive_keys_are_read() -> None:
     rules = {
         "after_seconds": 20,
@@ -52,6 +68,9 @@ def test_the_proactive_keys_are_read() -> None:
         ({"widget": {"position": "left"}}, "widget.position"),
         ({"widget": {"title": 5}}, "widget.title"),
         ({"widget": {"theme": "dark"}}, "widget.theme"),
+        ({"widget": {"words": {"sent": "x"}}}, "widget.words.sent"),
+        ({"widget": {"words": {"send": 5}}}, "widget.words.send"),
+        ({"translations": {"de": {"widget": {"sent": "x"}}}}, "translations.de.widget.sent"),
         ({"widget": {"theme": {"accent": "red;}"}}}, "widget.theme.accent"),
         ({"widget": {"theme": {"scheme": "night"}}}, "widget.theme.scheme"),
         ({"proactive": {"after": 3}}, "proactive.after"),
