@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from lib import logging
 from tests.shop import Shop, bearer
@@ -132,3 +133,22 @@ def test_the_log_of_a_whole_journey_names_nobody(ours: Shop) -> None:
 
     assert "/api/lead/summary/<session_id>" in logged
     assert [word for word in (*words, session, token, key) if word in logged] == []
+
+
+@pytest.mark.parametrize("json", [True, False], ids=["production", "console"])
+def test_the_log_of_a_failure_repeats_no_words_of_a_visitor(ours: Shop, json: bool) -> None:
+    session, words = journey(ours, 8)
+    with ours.resources.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE answers RENAME TO lost"))
+    client = ours.app.test_client()
+    heard = io.StringIO()
+    with redirect_stderr(heard), redirect_stdout(heard):
+        logging.configure("DEBUG", None, json=json)
+        body = {"session_id": session, "question_id": 2, "answer_text": words[6]}
+        reply = client.post("/api/answer", json=body)
+    logging.configure("INFO", None, json=False)
+    logged = heard.getvalue()
+
+    assert reply.status_code in (500, 503)
+    assert "sqlalchemy" in logged
+    assert [word for word in (*words, session) if word in logged] == []
