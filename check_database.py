@@ -268,8 +268,8 @@ def _hot_statements() -> dict[str, Select[Any]]:
             models.StoredReply.scope == one, models.StoredReply.key == "key"
         ),
         "an API key": select(models.ApiKey.id).where(models.ApiKey.prefix == "prefix"),
-        "the best leads": select(leads.id)
-        .order_by(leads.lead_score.desc(), leads.id.desc())
+        "the newest leads": select(leads.id)
+        .order_by(leads.created_at.desc(), leads.id.desc())
         .limit(50),
         "the latest sessions": select(sessions.id).where(
             sessions.started_at >= datetime(2026, 1, 1, tzinfo=UTC)

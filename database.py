@@ -226,7 +226,10 @@ def _head(config: Any) -> str:
 def _count_as_migrated(metadata: MetaData, connection: Connection, **_: Any) -> None:
     """After `create_all`, say that the database is at the newest migration, for it is."""
     connection.execute(
-        text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
+        text(
+            "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL,"
+            " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+        )
     )
     if connection.scalar(text("SELECT count(*) FROM alembic_version")) == 0:
         values = {"head": head_revision()}

@@ -39,7 +39,6 @@ class Event(Base):
     __table_args__ = (
         UniqueConstraint("session_id", "seq"),
         Index("ix_events_lead_id", "lead_id"),
-        Index("ix_events_kind_occurred_at", "kind", "occurred_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -78,9 +77,10 @@ class Lead(Base):
 
     __tablename__ = "leads"
     __table_args__ = (
-        Index("ix_leads_lead_score_id", "lead_score", "id"),
+        # None on score or last activity: every answer changes both, and PostgreSQL would then
+        # write all indexes of the row anew. A list sorted by them reads the table instead.
         Index("ix_leads_created_at_id", "created_at", "id"),
-        Index("ix_leads_last_activity_at_id", "last_activity_at", "id"),
+        {"postgresql_with": {"fillfactor": 70}},
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -119,7 +119,11 @@ class Conversation(Base):
     """One visitor's conversation: what it is pinned to, and where it stands."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("ix_sessions_started_at", "started_at"),)
+    # Room in each page, so that the next answer's version of a row stands beside the last one.
+    __table_args__ = (
+        Index("ix_sessions_started_at", "started_at"),
+        {"postgresql_with": {"fillfactor": 50}},
+    )
 
     id: Mapped[str] = mapped_column(String(255), primary_key=True)
     public_ref: Mapped[str] = mapped_column(String(32), unique=True)

@@ -97,12 +97,12 @@ def test_a_disabled_guard_is_noticed(database_url: str) -> None:
 def test_a_missing_index_is_noticed_and_so_is_the_statement_that_needed_it(
     database_url: str,
 ) -> None:
-    spoil(database_url, "DROP INDEX ix_leads_lead_score_id")
+    spoil(database_url, "DROP INDEX ix_leads_created_at_id")
 
     said = failed(database_url, analyze=True)
 
-    assert "leads(lead_score, id)" in said["indexes"]
-    assert "the best leads" in said["plans"]
+    assert "leads(created_at, id)" in said["indexes"]
+    assert "the newest leads" in said["plans"]
 
 
 def test_a_missing_column_ends_the_check(database_url: str) -> None:

@@ -65,7 +65,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_events"),
         sa.UniqueConstraint("session_id", "seq", name="uq_events_session_id_seq"),
     )
-    op.create_index("ix_events_kind_occurred_at", "events", ["kind", "occurred_at"], unique=False)
     op.create_index("ix_events_lead_id", "events", ["lead_id"], unique=False)
     op.create_table(
         "experiments",
@@ -105,13 +104,10 @@ def upgrade() -> None:
         sa.Column("deleted_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_leads"),
         sa.UniqueConstraint("session_id", name="uq_leads_session_id"),
+        postgresql_with={"fillfactor": 70},
     )
     op.create_index("ix_leads_created_at_id", "leads", ["created_at", "id"], unique=False)
     op.create_index("ix_leads_email_key", "leads", ["email_key"], unique=False)
-    op.create_index(
-        "ix_leads_last_activity_at_id", "leads", ["last_activity_at", "id"], unique=False
-    )
-    op.create_index("ix_leads_lead_score_id", "leads", ["lead_score", "id"], unique=False)
     op.create_index("ix_leads_phone_e164", "leads", ["phone_e164"], unique=False)
     op.create_table(
         "stored_replies",
@@ -225,6 +221,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_sessions"),
         sa.UniqueConstraint("public_ref", name="uq_sessions_public_ref"),
+        postgresql_with={"fillfactor": 50},
     )
     op.create_index("ix_sessions_lead_id", "sessions", ["lead_id"], unique=False)
     op.create_index("ix_sessions_started_at", "sessions", ["started_at"], unique=False)
