@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -18,6 +25,13 @@ from sqlalchemy.exc import ArgumentError
 ROOT = Path(__file__).resolve().parent
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_SECRET = 32
+# Stores that the one client we have, that of Redis, can talk to.
+COUNTER_STORES = frozenset(
+    {"redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memory"}
+)
+# Words of an address that somebody has still to replace by their own.
+PLACEHOLDER = re.compile(r"your|xxx|[<>{}]|\.\.\.|…|changeme|placeholder|t00000000", re.IGNORECASE)
+RETIRED_TEAMS = re.compile(r"(?:^|\.)(?:webhook\.office|outlook\.office|outlook)\.com$")
 # What examples and tutorials ship; a server that starts with one of these has no secret at all.
 KNOWN_SECRETS = ("change", "your-", "default", "dev-secret", "secret-key", "xxxx")
 
@@ -83,8 +97,8 @@ class Settings(BaseSettings):
     SENDER_PASSWORD: str = Field("", description="Its password.")
     SALES_TEAM_EMAILS: Names = Field((), description="Addresses alerts are sent to.")
     EMAIL_HOST: str = Field("", description="SMTP server; smtp.gmail.com if only SENDER_* is set.")
-    EMAIL_PORT: int = Field(587, ge=1, le=65535, description="SMTP port.")
-    EMAIL_USE_TLS: bool = Field(True, description="Whether STARTTLS is required.")
+    EMAIL_PORT: int | None = Field(587, ge=1, le=65535, description="SMTP port.")
+    EMAIL_USE_TLS: bool | None = Field(True, description="Whether STARTTLS is required.")
     EMAIL_HOST_USER: str = Field("", description="SMTP user.")
     EMAIL_HOST_PASSWORD: str = Field("", description="SMTP password.")
     SLACK_WEBHOOK_URL: str = Field("", description="Slack incoming webhook.")
@@ -98,19 +112,6 @@ class Settings(BaseSettings):
     # Told by gunicorn.conf.py, not by people
     LEADLINE_WORKERS: int = Field(1, ge=1, description="Web worker processes of this server.")
     LEADLINE_BIND: str = Field("", description="Address gunicorn really listens on.")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _without_comment(cls, value: Any) -> Any:
-        """A value without its trailing ` # comment`, which env files of containers keep."""
-        if isinstance(value, str):
-            return re.sub(r"(?:^|\s)#(?:\s.*)?$", "", value, flags=re.DOTALL).strip()
-        return value
-
-    @field_validator("HOT_LEAD_THRESHOLD", "WARM_LEAD_THRESHOLD", mode="before")
-    @classmethod
-    def _absent_if_empty(cls, value: Any) -> Any:
-        return None if value == "" else value
 
     @field_validator(
         "CORS_ORIGINS", "SALES_TEAM_EMAILS", "OUTBOUND_ALLOWED_NETWORKS", mode="before"
@@ -131,6 +132,19 @@ class Settings(BaseSettings):
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
+    # Of validators that run before, the last one written runs first.
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_comment(cls, value: Any, info: ValidationInfo) -> Any:
+        """A value without its trailing ` # comment`, which env files of containers keep.
+
+        An empty value is none: the default counts, as in `PORT=` of a copied example.
+        """
+        if not isinstance(value, str):
+            return value
+        bare = re.sub(r"(?:^|\s)#(?:\s.*)?$", "", value, flags=re.DOTALL).strip()
+        return bare or cls.model_fields[str(info.field_name)].default
+
     @field_validator("DATA_DIR")
     @classmethod
     def _beside_the_program(cls, value: Path) -> Path:
@@ -143,14 +157,33 @@ class Settings(BaseSettings):
             parts = urlsplit(origin)
             bare = parts.scheme in ("http", "https") and parts.netloc and not parts.path.strip("/")
             if origin != "*" and not bare:
-                raise ValueError(f"{origin!r} is no origin such as https://www.example.com")
+                raise ValueError("each must be an origin such as https://www.example.com")
         return tuple(origin.rstrip("/").lower() for origin in value)
 
     @field_validator("OUTBOUND_ALLOWED_NETWORKS")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for network in value:
-            ipaddress.ip_network(network, strict=False)
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError("each must be a network such as 127.0.0.0/8") from None
+        return value
+
+    @field_validator("EMAIL_PORT", "EMAIL_USE_TLS", mode="wrap")
+    @classmethod
+    def _never_stops_the_start(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        """What concerns e-mail alone switches e-mail off when it cannot be read."""
+        try:
+            return read(value)
+        except ValueError:
+            return None
+
+    @field_validator("RATE_LIMIT_STORAGE_URL")
+    @classmethod
+    def _counter_store(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in COUNTER_STORES:
+            raise ValueError("must begin with redis:// or rediss://")
         return value
 
     @field_validator("DATABASE_URL")
@@ -178,6 +211,9 @@ class Settings(BaseSettings):
             raise ValueError("WARM_LEAD_THRESHOLD must be below HOT_LEAD_THRESHOLD")
         if self.PUBLIC_READ == "full" and not self.is_loopback:
             raise ValueError("PUBLIC_READ=full is only for a server bound to 127.0.0.1 or ::1")
+        if not self.is_development and self.SECRET_KEY_PREVIOUS:
+            if not _is_secret(self.SECRET_KEY_PREVIOUS):
+                raise ValueError("SECRET_KEY_PREVIOUS must be at least 32 random characters, too")
         if not self.is_development and not _is_secret(self.SECRET_KEY):
             raise ValueError(
                 "SECRET_KEY must be set to at least 32 random characters outside development;"
@@ -215,6 +251,19 @@ class Settings(BaseSettings):
         """DATABASE_URL, or the embedded database when none is named."""
         return self.DATABASE_URL or f"sqlite:///{self.DATA_DIR / 'leadline.db'}"
 
+    @property
+    def channels_off(self) -> dict[str, str]:
+        """The settings by which a channel cannot be used, each with what is wrong and to do."""
+        found = {
+            f"{name}_WEBHOOK_URL": _webhook_problem(getattr(self, f"{name}_WEBHOOK_URL"))
+            for name in ("SLACK", "DISCORD", "TEAMS")
+        }
+        if self.EMAIL_PORT is None:
+            found["EMAIL_PORT"] = "is no port from 1 to 65535; e-mail is off."
+        if self.EMAIL_USE_TLS is None:
+            found["EMAIL_USE_TLS"] = "is neither true nor false; e-mail is off."
+        return {name: problem for name, problem in found.items() if problem}
+
     def signing_keys(self) -> tuple[str, ...]:
         """The key that signs, then the one before it; in development one that DATA_DIR keeps."""
         current = self.SECRET_KEY if _is_secret(self.SECRET_KEY) else self._kept_secret()
@@ -241,6 +290,24 @@ def _is_secret(key: str) -> bool:
     """Whether a key is long, varied and none that a tutorial ships."""
     known = key.lower().startswith(KNOWN_SECRETS)
     return len(key) >= SHORTEST_SECRET and len(set(key)) >= 10 and not known
+
+
+def _webhook_problem(address: str) -> str | None:
+    """Why nothing can be sent to a webhook address, if so; the address itself is a secret."""
+    if not address:
+        return None
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        return "is no address; the channel is off."
+    if RETIRED_TEAMS.search(host):
+        return "is of Office 365 connectors, which are gone; make a Workflows webhook. It is off."
+    if PLACEHOLDER.search(address):
+        return "is still the placeholder of an example; the channel is off."
+    if parts.scheme not in ("http", "https") or not host:
+        return "must begin with https://; the channel is off."
+    return None
 
 
 def load_settings(**overrides: Any) -> Settings:

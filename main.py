@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+import structlog
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, make_server, run_simple
 
@@ -39,6 +40,7 @@ PAGES = (
     (files.pages, ""),
 )
 
+log = structlog.get_logger(__name__)
 _once = threading.RLock()
 
 
@@ -161,7 +163,12 @@ def _stop(status: int, *sentences: str) -> NoReturn:
 def _built_resources() -> Resources:
     settings = load_settings()
     level = "DEBUG" if settings.DEBUG else settings.LOG_LEVEL
-    logging.configure(level, settings.LOG_FILE or None, json=not settings.is_development)
+    try:
+        logging.configure(level, settings.LOG_FILE or None, json=not settings.is_development)
+    except OSError as error:
+        raise SettingsError(f"LOG_FILE cannot be written ({error.strerror}).") from None
+    for name, problem in settings.channels_off.items():
+        log.warning("a channel is switched off", setting=name, reason=problem)
     return Resources.from_settings(settings)
 
 
