@@ -5,6 +5,7 @@ So far it erases; the rest comes with the console.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import delete, null, select, update
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 import outbox
 from engine.vocabulary import PROFILE_FIELDS, UTM_FIELDS, FactKind
 from errors import unknown_lead
+from lib.crypto import sha256_hex
 from models import Answer, Consent, Conversation, Event, Lead, StoredReply
 from services.account_service import AccountService
 from services.resources import Resources
@@ -59,7 +61,7 @@ class PrivacyService:
         self.session.execute(statement.values(personal=null()))
 
     def _blank_rows(self, lead_id: int, sessions: list[str]) -> None:
-        """The derived rows; a stored reply holds the visitor's words too."""
+        """The derived rows."""
         blank: dict[str, Any] = dict.fromkeys(PROFILE_FIELDS)
         blank |= {"features_interested": [], "attributes": {}, "email_key": None}
         blank |= {"phone_e164": None, "utm_source": None, "source": "erased"}
@@ -70,5 +72,15 @@ class PrivacyService:
         )
         typed = Answer.session_id.in_(sessions) & Answer.typed.is_(True)
         self.session.execute(update(Answer).where(typed).values(answer_text=None))
-        scopes = [f"session:{session_id}" for session_id in sessions]
+        self._forget_replies(lead_id, sessions)
+
+    def _forget_replies(self, lead_id: int, sessions: list[str]) -> None:
+        """Stored replies hold the person's words too: the sessions' own, and those to programs."""
+        # A long id of a caller's own stands in a scope as its hash.
+        scopes = [f"session:{one}" for name in sessions for one in (name, sha256_hex(name))]
         self.session.execute(delete(StoredReply).where(StoredReply.scope.in_(scopes)))
+        to_programs = select(StoredReply).where(StoredReply.scope.startswith("key:"))
+        for stored in self.session.scalars(to_programs):
+            said = json.loads(stored.body)
+            if isinstance(said, dict) and said.get("id") == str(lead_id):
+                self.session.delete(stored)

@@ -1,0 +1,77 @@
+"""After an erasure nothing of the person is left in any row of any table."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from models import Base
+from tests.security.test_strangers import canaries, journey
+from tests.shop import Shop, bearer
+
+LONG_ID = "my-own-" + "i" * 240
+
+
+def everything(ours: Shop) -> str:
+    """All rows of all tables as one text."""
+    with ours.unit() as services:
+        rows = [
+            str([value.decode() if isinstance(value, bytes) else value for value in row])
+            for table in Base.metadata.tables.values()
+            for row in services.session.execute(select(table))
+        ]
+    return "\n".join(rows)
+
+
+def erase(ours: Shop, lead_id: int) -> None:
+    """Takes a person out, as the operator does."""
+    done = ours.app.test_cli_runner().invoke(args=["erase-lead", str(lead_id)])
+    assert done.exit_code == 0, done.output
+
+
+def test_a_visitor_is_gone_from_every_row(ours: Shop) -> None:
+    session, words = journey(ours, 3)
+    body = {"session_id": session, "profile_data": {"name": words[6]}}
+    ours.app.test_client().post(
+        "/api/lead/profile", json=body, headers={"Idempotency-Key": "once-and-for-all"}
+    )
+    assert all(word in everything(ours) for word in canaries(3).values())
+    with ours.unit() as services:
+        lead = services.leads.create_lead(session)["id"]
+
+    erase(ours, lead)
+
+    left = everything(ours)
+    assert [word for word in words if word in left] == []
+
+
+def test_replies_stored_for_a_long_id_of_the_callers_own_are_gone_too(ours: Shop) -> None:
+    with ours.unit() as services:
+        lead = services.leads.create_lead(LONG_ID)["id"]
+    body = {"session_id": LONG_ID, "profile_data": canaries(4)}
+    headers = {"Idempotency-Key": "once-and-for-all"}
+    reply = ours.app.test_client().post("/api/lead/profile", json=body, headers=headers)
+    assert reply.status_code == 200
+
+    erase(ours, lead)
+
+    left = everything(ours)
+    assert [word for word in canaries(4).values() if word in left] == []
+
+
+def test_a_lead_that_a_program_entered_is_gone_from_its_stored_reply(ours: Shop) -> None:
+    headers = {**bearer(ours.new_key("leads:write")), "Idempotency-Key": "once-and-for-all"}
+    client = ours.app.test_client()
+    person = {name: value for name, value in canaries(5).items() if name != "secret_wish"}
+    lead = client.post("/api/leads", json=person, headers=headers).json["id"]
+    other = client.post(
+        "/api/leads", json={"name": "Stays"}, headers={**headers, "Idempotency-Key": "another"}
+    )
+
+    erase(ours, int(lead))
+
+    left = everything(ours)
+    assert [word for word in person.values() if word in left] == []
+    again = client.post(
+        "/api/leads", json={"name": "Stays"}, headers={**headers, "Idempotency-Key": "another"}
+    )
+    assert again.json == other.json
