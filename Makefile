@@ -1,6 +1,6 @@
 # How this program is built, run and tested. `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run lint types picture test nightly bench sure lock clean
+.PHONY: help install install-dev run lint types front picture test nightly bench sure lock clean
 
 PY := .venv/bin/python
 # Two at a time: more only take turns on a small machine.
@@ -37,10 +37,13 @@ lint: install-dev
 types: install-dev
 	@$(PY) -m mypy
 
+front: install-dev  ## the front end's types and tests
+	@tools/build-frontend check
+
 picture: install-dev  ## only the test of who may import what
 	@$(PY) -m pytest -q tests/architecture
 
-sure: lint types test  ## form, types, import picture and tests, as CI does
+sure: lint types front test  ## form, types, front end, import picture and tests, as CI does
 
 lock: install-dev  ## write requirements.lock again after a change of the requirements
 	@tools/lock
