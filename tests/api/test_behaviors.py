@@ -113,6 +113,7 @@ def test_what_the_server_derives_itself_earns_a_client_nothing(lite: Caller, act
     assert lite.behave(session, action, question_id=1)["score_change"] == 0
     assert lite.score(session) == 5
     assert lite.differences() == []
+    assert lite.rows("SELECT count(*) FROM events WHERE kind = 'behavior.reported'") == [(0,)]
 
 
 def test_an_unknown_action_is_422(lite: Caller) -> None:

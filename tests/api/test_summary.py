@@ -59,6 +59,10 @@ def test_no_bare_read_tells_who_it_is(plain: Caller) -> None:
     ):
         text = plain.get(path).text
         assert not [one for one in SECRETS if one in text], path
+    _, foreign = _canary(plain)
+    for path in ("/api/cta-options", "/api/widget/config"):
+        text = plain.get(path, {"session_id": session}, X_Visitor_Token=foreign).text
+        assert not [one for one in SECRETS if one in text], path
     menu = plain.get(f"/api/cta-options?session_id={session}", X_Visitor_Token=token)
     assert menu.json["text"].startswith("Thanks Kanarienvogel Quagga!")
 
