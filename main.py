@@ -120,8 +120,34 @@ def _serve_and_reload(app: Flask, settings: Settings) -> None:
     )
 
 
+class _Head:
+    """The head of a request while it is read; `is_whole` once its empty line has come."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.is_whole = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        """The next line, as the library reads it."""
+        line: bytes = self._stream.readline(limit)
+        self.is_whole = line in (b"\r\n", b"\n")
+        return line
+
+
 class _Quiet(WSGIRequestHandler):
     """Serves without a log line of its own: those of the library hold paths, and so session ids."""
+
+    def parse_request(self) -> bool:
+        """Whether there is a request to serve; the library takes a head cut short for a whole."""
+        stream = self.rfile
+        self.rfile = head = _Head(stream)  # type: ignore[assignment]
+        try:
+            can_serve = super().parse_request()
+        finally:
+            self.rfile = stream
+        if can_serve and not head.is_whole:
+            self.close_connection = True
+        return can_serve and head.is_whole
 
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
         """Says nothing; web/headers.py logs every request."""

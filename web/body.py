@@ -106,6 +106,9 @@ def _read(source: Request, *, required: bool, largest: int) -> dict[str, Any]:
     raw = source.get_data(cache=True)
     if len(raw) > largest:
         raise RequestEntityTooLarge()
+    if len(raw) < (source.content_length or 0):
+        # Not every server tells; a body that was optional would pass for one that was left out.
+        raise _malformed("The body broke off on its way.")
     if not raw.strip(b" \t\r\n"):
         if required:
             raise _malformed("The request needs a JSON body.")

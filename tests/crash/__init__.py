@@ -1,0 +1,1 @@
+"""Nothing acknowledged is lost or doubled: servers killed, cut off and out of room under load."""
