@@ -1,6 +1,6 @@
 # How this program is built, run and tested. `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run lint types front picture test nightly bench sure lock clean
+.PHONY: help install install-dev run lint types front picture test nightly bench crash sure lock clean
 
 PY := .venv/bin/python
 # Two at a time: more only take turns on a small machine.
@@ -29,6 +29,9 @@ nightly: install-dev  ## the tests that take minutes
 bench: install-dev  ## how fast it is, as a table
 	@if [ -e tests/bench.py ] || [ -e tests/bench/__main__.py ]; then $(PY) -m tests.bench; \
 	else echo "There is nothing to measure yet: the table comes with a later version."; fi
+
+crash: install-dev  ## what is lost when servers die under load, as a table
+	@$(PY) -m tests.crash
 
 lint: install-dev
 	@$(PY) -m black --check --quiet . || $(PY) -m black --check .
