@@ -337,7 +337,9 @@ def _postgres_guards(table: str) -> list[str]:
     refuse = "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
     statements = [
         "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$"
-        " BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+        " BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
+        f"CREATE TRIGGER never_emptied BEFORE TRUNCATE ON {table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
     ]
     if table in APPEND_ONLY:
         verbs = "UPDATE OR DELETE"

@@ -15,7 +15,17 @@ import outbox
 from engine.vocabulary import PROFILE_FIELDS, UTM_FIELDS, FactKind
 from errors import unknown_lead
 from lib.crypto import sha256_hex
-from models import Answer, Consent, Conversation, Event, Lead, StoredReply
+from models import (
+    Answer,
+    Assignment,
+    Consent,
+    Conversation,
+    Conversion,
+    Event,
+    Exposure,
+    Lead,
+    StoredReply,
+)
 from services.account_service import AccountService
 from services.resources import Resources
 
@@ -66,6 +76,7 @@ class PrivacyService:
         blank |= {"features_interested": [], "attributes": {}, "email_key": None}
         blank |= {"phone_e164": None, "utm_source": None, "source": "erased"}
         self.session.execute(update(Lead).where(Lead.id == lead_id).values(blank))
+        self._forget_visitor(sessions)
         visit = dict.fromkeys((*UTM_FIELDS, "referrer", "landing_page", "visitor_id"))
         self.session.execute(
             update(Conversation).where(Conversation.id.in_(sessions)).values(visit)
@@ -73,6 +84,23 @@ class PrivacyService:
         typed = Answer.session_id.in_(sessions) & Answer.typed.is_(True)
         self.session.execute(update(Answer).where(typed).values(answer_text=None))
         self._forget_replies(lead_id, sessions)
+
+    def _forget_visitor(self, sessions: list[str]) -> None:
+        """The browser's id out of the experiments; the session's own id keeps arm and count."""
+        mine = Conversation.id.in_(sessions)
+        rows = self.session.execute(
+            select(Conversation.id, Conversation.visitor_id).where(
+                mine, Conversation.visitor_id.is_not(None)
+            )
+        ).all()
+        for session_id, visitor_id in rows:
+            elsewhere = Conversation.visitor_id == visitor_id
+            if self.session.scalar(select(Conversation.id).where(elsewhere, ~mine).limit(1)):
+                continue  # The same browser began another conversation, whose arm must stay.
+            for table in (Assignment, Exposure, Conversion):
+                known = select(table.experiment).where(table.unit == session_id)
+                row = update(table).where(table.unit == visitor_id, table.experiment.not_in(known))
+                self.session.execute(row.values(unit=session_id))
 
     def _forget_replies(self, lead_id: int, sessions: list[str]) -> None:
         """Stored replies hold the person's words too: the sessions' own, and those to programs."""

@@ -78,9 +78,14 @@ class QuestionService:
         *,
         time_taken: float | None = None,
         skip: bool = False,
+        named: bool = True,
     ) -> dict[str, Any]:
-        """Keep an answer, say what it earned and what comes next; or ask again, kindly."""
+        """Keep an answer, say what it earned and what comes next; or ask again, kindly.
+
+        Unless `named`, the next question does not say who the visitor is.
+        """
         held = self.store.lock(session_id)
+        held.named = named
         question = held.workflow.find_question(question_id)
         if question is None:
             raise invalid_field("question_id", "There is no question of this id.")
@@ -104,7 +109,7 @@ class QuestionService:
             return None
         question = held.workflow.by_id[question_id]
         text = held.workflow.question_text(question, held.locale)
-        values = self._values(held) if has_variables(text) else {}
+        values = self._values(held) if held.named and has_variables(text) else {}
         return question_view(held.workflow, question, held.locale, values)
 
     # One answer

@@ -59,6 +59,8 @@ class Held:
     new_rows: list[LedgerRow] = field(default_factory=list)
     score_before: int = 0
     changed_at: datetime | None = None
+    # Whether who asks may be told who the visitor is.
+    named: bool = True
 
     @property
     def score_change(self) -> int:

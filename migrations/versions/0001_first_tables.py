@@ -299,6 +299,11 @@ def _guard_postgres() -> None:
         "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$"
         " BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
     )
+    for table in (*APPEND_ONLY, "events"):
+        op.execute(
+            f"CREATE TRIGGER never_emptied BEFORE TRUNCATE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
     refuse = "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
     for table in APPEND_ONLY:
         op.execute(f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} {refuse}")

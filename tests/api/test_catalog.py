@@ -53,3 +53,21 @@ def test_parts_that_an_older_configuration_lacks_are_left_out(
     score = older.get(f"/api/score/{session}").json
     assert score["lead_score"] == 40 and score["classification"] == "SQL"
     assert score["thresholds"]["sql"] == 40 and score["thresholds"]["mql"] == 20
+
+
+def test_the_next_question_names_the_visitor_only_to_who_may_read(
+    make_caller: MakeCaller, database_url: str
+) -> None:
+    questions = [
+        {"id": 1, "slug": "name", "field": "name", "text": "Who are you?", "type": "text"},
+        {"id": 2, "slug": "why", "text": "Welcome {name|friend}, why?", "type": "text"},
+    ]
+    api = make_caller(database_url, workflow={"questions": questions}, tests={})
+    started = api.post("/api/session/start", {}).json
+    body = {"session_id": started["session_id"], "question_id": 1, "answer_text": "Zoe Nine"}
+
+    bare = api.post("/api/answer", body).json["next_question"]["text"]
+    own = api.post("/api/answer", body, X_Visitor_Token=started["visitor_token"]).json
+
+    assert bare == "Welcome friend, why?"
+    assert own["next_question"]["text"] == "Welcome Zoe Nine, why?"

@@ -108,6 +108,18 @@ def test_history_cannot_be_rewritten(ours: Shop, table: str, verb: str) -> None:
     assert _count(ours, table) == before > 0
 
 
+@pytest.mark.parametrize("table", GUARDED)
+def test_history_cannot_be_emptied_at_once(ours: Shop, table: str) -> None:
+    if ours.resources.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no TRUNCATE.")
+    _fill(ours)
+
+    with pytest.raises(DBAPIError, match="append-only"):
+        _run(ours, f"TRUNCATE {table} CASCADE")
+
+    assert _count(ours, table) > 0
+
+
 def test_of_a_fact_only_what_was_typed_can_be_blanked(ours: Shop) -> None:
     _fill(ours)
     columns = [c.name for c in models.Event.__table__.columns if c.name not in ("id", "personal")]

@@ -75,3 +75,32 @@ def test_a_lead_that_a_program_entered_is_gone_from_its_stored_reply(ours: Shop)
         "/api/leads", json={"name": "Stays"}, headers={**headers, "Idempotency-Key": "another"}
     )
     assert again.json == other.json
+
+
+def test_the_browsers_id_is_gone_and_the_visitor_keeps_the_arm(ours: Shop) -> None:
+    client = ours.app.test_client()
+    start = {"visitor_id": "browser-4711-of-one-person"}
+    session = client.post("/api/session/start", json=start).json["session_id"]
+    path = "/api/ab-test/variant/greeting_message"
+    before = client.post(path, json={"session_id": session}).json["variant"]
+    with ours.unit() as services:
+        lead = services.leads.create_lead(session)["id"]
+
+    erase(ours, lead)
+
+    assert start["visitor_id"] not in everything(ours)
+    assert client.post(path, json={"session_id": session}).json["variant"] == before
+
+
+def test_a_browser_that_came_twice_keeps_its_arms_while_one_visit_is_erased(ours: Shop) -> None:
+    client = ours.app.test_client()
+    start = {"visitor_id": "browser-0815-of-two-visits"}
+    first = client.post("/api/session/start", json=start).json
+    second = client.post("/api/session/start", json=start).json
+    with ours.unit() as services:
+        lead = services.leads.create_lead(first["session_id"])["id"]
+
+    erase(ours, lead)
+
+    third = client.post("/api/session/start", json=start).json
+    assert first["variants"] == second["variants"] == third["variants"]

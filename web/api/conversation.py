@@ -81,6 +81,7 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
         body.get("answer_text"),
         time_taken=body.get("time_taken"),
         skip=body["skip"],
+        named=may_read_back(body["session_id"]),
     )
     return every_name(kept)
 
