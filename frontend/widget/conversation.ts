@@ -357,15 +357,15 @@ export class Conversation {
   // Other tabs
 
   private otherTab(): void {
-    const saved = this.around.box.read();
-    const isOther = saved.session !== this.session;
-    if (!isOther && saved.revision === this.revision) return;
-    this.revision = saved.revision ?? 0;
+    const { session, revision = 0 } = this.around.box.read();
+    if (session === this.session && revision === this.revision) return;
+    this.revision = revision;
     if (this.state.phase !== "talking") return;
-    if (!isOther) return void this.catchUp();
-    // The other tab started again, and this one follows.
+    if (session === this.session) return void this.catchUp();
+    // The other tab is starting again; this one follows when there is something to follow.
+    if (!session) return;
     this.set({ ...flow.asleep(), spoken: this.state.spoken });
-    if (saved.session) void this.wake();
+    void this.wake();
   }
 
   private async catchUp(): Promise<void> {

@@ -70,7 +70,7 @@ function Top({ panel, talk }: { panel: Panel; talk: Conversation }) {
   const counts = fill(words.progress, { n: done, m: total });
   const isAsking = state.step === "questions" && total > 0;
   return (
-    <header class="top">
+    <div class="top">
       <h2 id="title">{panel.title}</h2>
       {isAsking && <span class="count">{counts}</span>}
       {state.phase === "talking" && state.entries.some((entry) => entry.from === "you") && (
@@ -80,7 +80,7 @@ function Top({ panel, talk }: { panel: Panel; talk: Conversation }) {
         <IconButton label={words.close} path={CROSS} work={panel.close} />
       )}
       {isAsking && <div class="bar" style={`inline-size:${(100 * done) / total}%`} />}
-    </header>
+    </div>
   );
 }
 

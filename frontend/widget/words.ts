@@ -62,7 +62,7 @@ export function firstWords(): Words {
   return BEFORE as Words;
 }
 
-/** A phrase with its places filled: `{n}`, `{m}`, `{x}`. */
-export function fill(phrase: string, values: Record<string, string | number>): string {
-  return phrase.replace(/\{(\w)\}/g, (place, name: string) => String(values[name] ?? place));
+/** A phrase with its places filled: `{n}`, `{m}`, `{x}`; nothing where no word has come yet. */
+export function fill(phrase: string | undefined, values: Record<string, string | number>): string {
+  return (phrase ?? "").replace(/\{(\w)\}/g, (place, name: string) => String(values[name] ?? place));
 }
