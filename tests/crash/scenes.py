@@ -28,7 +28,7 @@ from tests.crash.verdict import Verdict, compare
 from tests.servers.postgres import PostgresServer
 
 VISITORS = 12
-BETWEEN_KILLS = (0.3, 1.2)  # seconds
+BETWEEN_KILLS = (0.4, 2.2)  # seconds
 RECOVERED_WITHIN = 5.0  # seconds from a database that is ready to the first success
 
 
