@@ -6,6 +6,13 @@ COPY requirements.txt requirements.lock ./
 RUN /venv/bin/uv pip install --python /venv/bin/python --compile-bytecode --no-cache \
     -r requirements.txt -c requirements.lock
 
+FROM node:22-slim AS front
+WORKDIR /app/frontend
+COPY frontend/package.json frontend/package-lock.json frontend/.npmrc ./
+RUN npm ci
+COPY frontend .
+RUN npm run build
+
 FROM python:3.12-slim
 ENV PATH="/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     FLASK_ENV=production DATA_DIR=/data
@@ -13,6 +20,7 @@ RUN useradd --system --uid 10001 --home-dir /app leadline && install -d -o leadl
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .
+COPY --from=front /app/web/widget/static/dist web/widget/static/dist
 USER leadline
 VOLUME /data
 EXPOSE 8000

@@ -138,7 +138,7 @@ WORKFLOW_CONFIG = {
         "title": "YouShop",
         "launcher": "Chat with us",
         "position": "end",
-        "theme": {"accent": "#0b6b4f", "scheme": "auto"},
+        "theme": {"accent": "#0b5f56", "scheme": "auto"},
     },
     # What each action earns, once, or once per question, product or call to action.
     "scoring": {

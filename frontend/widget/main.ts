@@ -14,7 +14,7 @@ import type { Presentation } from "./wire";
 
 const OPEN_AGAIN_WITHIN = 30 * 60_000;
 const TYPING = 350;
-const ACCENT: Colour = [11, 107, 79];
+const ACCENT: Colour = [11, 95, 86];
 /** What texts in the accent colour stand on, by light and by dark: --bg and --soft of the styles. */
 const GROUNDS: readonly [Colour[], Colour[]] = [
   [[255, 255, 255], [241, 244, 242]],

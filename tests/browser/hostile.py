@@ -63,7 +63,7 @@ _MARKUP = (
     "\\');{c};//",
 )
 _OTHERS = (
-    "=HYPERLINK(\"http://evil.example\",\"x\")",
+    '=HYPERLINK("http://evil.example","x")',
     "@SUM(1+1)*cmd|' /C calc'!A0",
     "{name} {email} {session_id}",
     "$& $1 $` $'",

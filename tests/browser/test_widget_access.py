@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import PHONE, Serve, Visit, flaws, is_wider_than_its_window
 from tests.browser.hostile import TEXTS
 from tests.browser.test_widget_journey import every_type
-from tests.browser.widget import Talk, needs_built_widget, website, host_page
+from tests.browser.widget import Talk, host_page, needs_built_widget, website
 from workflow_config import WORKFLOW_CONFIG
 
 pytestmark = [pytest.mark.browser, needs_built_widget]
@@ -151,7 +151,9 @@ def test_hostile_texts_are_shown_as_texts(serve: Serve, visit: Visit) -> None:
     shown = talk.panel.locator(".row.you .bubble").evaluate_all(
         "all => all.map(one => [...one.childNodes].at(-1).data)"
     )
-    facts = talk.panel.locator("dd:not(.side)").evaluate_all("all => all.map(one => one.textContent)")
+    facts = talk.panel.locator("dd:not(.side)").evaluate_all(
+        "all => all.map(one => one.textContent)"
+    )
     assert shown[: len(TEXTS)] == [text.strip() for text in TEXTS]
     assert facts[: len(TEXTS)] == [text.strip() for text in TEXTS]
     strange = "img, script, iframe, object, embed, a, form[action], video, math, style, base, meta"

@@ -88,7 +88,7 @@ def test_a_strict_policy_needs_two_lines_only(base: str, site: Site, visit: Visi
 
     assert [text for text in blocked if "Content Security Policy" in text] == []
     assert talk.launcher.evaluate("node => getComputedStyle(node).backgroundColor") == (
-        "rgb(11, 107, 79)"
+        "rgb(11, 95, 86)"
     )
     bar = talk.panel.locator(".bar").evaluate("node => node.getBoundingClientRect().width")
     assert bar > 50

@@ -29,6 +29,7 @@ def test_a_visitor_reaches_the_end_by_mouse(
 
     talk.reached().click("That is right").asks("will be in touch")
 
+    until(talk.page, lambda: not talk.saved["queue"])
     kept = summary(live_url, talk)
     assert kept["lead_data"]["email"] == "ada@example.com"
     assert kept["lead_data"]["closed"] and kept["lead_data"]["completed"]
@@ -167,6 +168,7 @@ def test_who_does_not_agree_is_not_asked_further(live_url: str, visit: Visit) ->
     assert talk.button("Restaurant").count() == 0
     talk.click("I agree").asks("What type of business")
 
+    until(talk.page, lambda: not talk.saved["queue"])
     done = [one["action"] for one in summary(live_url, talk)["behaviors"]]
     assert "consent_given" in done
 
@@ -249,5 +251,3 @@ def _tab_to(talk: Talk, name: str) -> None:
         if talk.focused == name:
             return
     raise AssertionError(f"no key leads to {name}")
-
-

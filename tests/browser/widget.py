@@ -18,7 +18,8 @@ BUILT = Path(__file__).parents[2] / "web" / "widget" / "static" / "dist" / "widg
 needs_built_widget = pytest.mark.skipif(not BUILT.exists(), reason="The widget is not built.")
 
 HOST_PAGE = """<!doctype html><html lang="{lang}"{more}><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>A site</title>{head}</head>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>A site</title>{head}</head>
 <body><main><h1>A site</h1><p><a href="#top">A link</a></p>{body}</main>{script}</body></html>"""
 
 
@@ -159,11 +160,10 @@ class Talk:
     @property
     def focused(self) -> str:
         """What has the focus inside the widget: its label or its text."""
-        seen: str = self.page.evaluate(
-            """() => { let at = document.activeElement;
+        seen: str = self.page.evaluate("""() => { let at = document.activeElement;
             while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
-            return at.getAttribute('aria-label') || at.labels?.[0]?.innerText || at.innerText || '' }"""
-        )
+            const label = at.getAttribute('aria-label') || at.labels?.[0]?.innerText;
+            return label || at.innerText || '' }""")
         return seen.strip()
 
 
