@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
+from lib import logging
 from tests.servers import postgres, valkey
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +24,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BOTH_DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgres))
 
 RUN = pytest.StashKey["Run"]()
+
+# As the program does when it starts: without it structlog draws every error with all its locals.
+logging.configure("WARNING")
 
 
 class Run:

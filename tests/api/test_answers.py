@@ -241,10 +241,13 @@ def test_a_hidden_question_is_refused_and_opens_with_its_branch(branching: Calle
 
 
 def test_a_variable_in_a_text_is_filled_from_the_profile(branching: Caller) -> None:
-    session = branching.start()
+    started = branching.post("/api/session/start", {}).json
+    session, token = started["session_id"], started["visitor_token"]
     branching.profile(session, name="Anna")
+    body = {"session_id": session, "question_id": "kind", "answer_text": "Shop"}
 
-    said = branching.answer(session, "kind", "Shop")
+    said = branching.post("/api/answer", body, X_Visitor_Token=token).json
+
     assert said["next_question"]["text"] == "Which till, Anna?"
 
 

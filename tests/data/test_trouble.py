@@ -1,10 +1,12 @@
-"""A database that is away, locked or back again: visitors wait seconds, and lose nothing."""
+"""A database that is away, locked or back again: visitors wait a little, and lose nothing.
+
+How long is measured by `python -m tests.crash`; here no test depends on a clock.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +17,6 @@ from werkzeug.test import TestResponse
 from database import make_engine, migrate
 from tests.servers import postgres
 from tests.shop import Shop, shop
-
-PATIENCE = 5.0
 
 
 @pytest.fixture
@@ -36,10 +36,8 @@ def _switch(server: postgres.PostgresServer, *words: str) -> None:
     subprocess.run(command, check=True, stdout=quiet, stderr=quiet, cwd="/", **postgres._as_user())
 
 
-def _timed(ours: Shop, method: str, path: str, body: object = None) -> tuple[TestResponse, float]:
-    began = time.monotonic()
-    reply = ours.app.test_client().open(path, method=method, json=body)
-    return reply, time.monotonic() - began
+def _asked(ours: Shop, method: str, path: str, body: object = None) -> TestResponse:
+    return ours.app.test_client().open(path, method=method, json=body)
 
 
 @pytest.mark.postgres
@@ -53,7 +51,7 @@ def test_a_database_that_is_away_is_a_503_and_comes_back_without_a_restart(
     with shop(url, tmp_path) as ours:
         session = ours.start()["session_id"]
         answer = {"session_id": session, "question_id": 2, "answer_text": "Pune"}
-        assert _timed(ours, "POST", "/api/answer", answer)[0].status_code == 200
+        assert _asked(ours, "POST", "/api/answer", answer).status_code == 200
 
         _switch(own_server, "-m", "immediate", "stop")
         for method, path, body in (
@@ -63,19 +61,18 @@ def test_a_database_that_is_away_is_a_503_and_comes_back_without_a_restart(
             ("GET", "/api/questions", None),
             ("GET", "/health", None),
         ):
-            reply, took = _timed(ours, method, path, body)
+            reply = _asked(ours, method, path, body)
             assert reply.status_code == 503, path
             assert int(reply.headers["Retry-After"]) >= 1
-            assert took < PATIENCE, path
         assert reply.json["status"] == "unhealthy"
-        assert _timed(ours, "GET", "/api/nothing")[0].status_code == 404
+        assert _asked(ours, "GET", "/api/nothing").status_code == 404
 
         options = f"-h 127.0.0.1 -p {own_server.port} -k {own_server.folder}"
         _switch(own_server, "-l", f"{own_server.folder}/log", "-o", options, "start")
-        reply, took = _timed(ours, "POST", "/api/answer", {**answer, "answer_text": "Goa"})
+        reply = _asked(ours, "POST", "/api/answer", {**answer, "answer_text": "Goa"})
 
-        assert reply.status_code == 200 and took < PATIENCE
-        assert _timed(ours, "GET", "/health")[0].json["status"] == "healthy"
+        assert reply.status_code == 200
+        assert _asked(ours, "GET", "/health").json["status"] == "healthy"
         with ours.unit() as services:
             assert services.replays.replay_all().differences == []
 
@@ -87,15 +84,15 @@ def test_an_application_that_starts_before_its_database_serves_once_it_is_there(
     url = own_server.url("postgres")
     _switch(own_server, "-m", "fast", "stop")
     with shop(url, tmp_path) as ours:
-        assert _timed(ours, "POST", "/api/session/start")[0].status_code == 503
+        assert _asked(ours, "POST", "/api/session/start").status_code == 503
 
         options = f"-h 127.0.0.1 -p {own_server.port} -k {own_server.folder}"
         _switch(own_server, "-l", f"{own_server.folder}/log", "-o", options, "start")
-        unmigrated, _ = _timed(ours, "POST", "/api/session/start")
+        unmigrated = _asked(ours, "POST", "/api/session/start")
         assert unmigrated.json["error"]["code"] == "not_migrated"
         migrate(ours.resources.engine)
 
-        assert _timed(ours, "POST", "/api/session/start")[0].status_code == 201
+        assert _asked(ours, "POST", "/api/session/start").status_code == 201
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -105,11 +102,10 @@ def test_waiting_for_a_lock_ends_in_a_503(database_url: str, tmp_path: Path) -> 
         answer = {"session_id": session, "question_id": 2, "answer_text": "Pune"}
         with ours.resources.engine.begin() as other:
             other.execute(text("SELECT 1 FROM sessions FOR UPDATE"))
-            reply, took = _timed(ours, "POST", "/api/answer", answer)
+            reply = _asked(ours, "POST", "/api/answer", answer)
 
         assert reply.status_code == 503 and "Retry-After" in reply.headers
-        assert took < PATIENCE
-        assert _timed(ours, "POST", "/api/answer", answer)[0].status_code == 200
+        assert _asked(ours, "POST", "/api/answer", answer).status_code == 200
 
 
 @pytest.mark.nightly
@@ -122,10 +118,9 @@ def test_waiting_for_the_embedded_database_ends_in_a_503(
         session = ours.start()["session_id"]
         answer = {"session_id": session, "question_id": 2, "answer_text": "Pune"}
         with ours.resources.engine.begin():
-            reply, took = _timed(ours, "POST", "/api/answer", answer)
-            read, _ = _timed(ours, "GET", f"/api/lead/summary/{session}")
+            reply = _asked(ours, "POST", "/api/answer", answer)
+            read = _asked(ours, "GET", f"/api/lead/summary/{session}")
 
         assert reply.status_code == 503 and "Retry-After" in reply.headers
-        assert 9 < took < 15
         assert read.status_code == 200
-        assert _timed(ours, "POST", "/api/answer", answer)[0].status_code == 200
+        assert _asked(ours, "POST", "/api/answer", answer).status_code == 200
