@@ -161,6 +161,13 @@ class Visitors:
         for thread in self._threads:
             thread.join()
 
+    def wait_for(self, successes: int) -> None:
+        """Returns when so many more requests have succeeded, in the middle of the next ones."""
+        wanted = len(self.seen.successes) + successes
+        until = time.monotonic() + PATIENCE
+        while len(self.seen.successes) < wanted and time.monotonic() < until:
+            time.sleep(random.uniform(0, 0.01))
+
     def requests(self) -> Iterator[Sent]:
         """Everything that was ever sent."""
         for talk in self.talks:
@@ -171,7 +178,7 @@ class Visitors:
         while not self._leave.is_set():
             talk = Talk()
             self.talks.append(talk)
-            for sent in _requests(talk):
+            for sent in requests_of(talk):
                 talk.sent.append(sent)
                 caller.insist(sent)
                 if not sent.is_acknowledged:
@@ -179,7 +186,8 @@ class Visitors:
         caller.close()
 
 
-def _requests(talk: Talk) -> Iterator[Sent]:
+def requests_of(talk: Talk) -> Iterator[Sent]:
+    """All that one visitor says, each as soon as the one before was acknowledged."""
     yield Sent("/api/session/start", uuid.uuid4().hex, {"utm_source": "crash"})
     for path, body in SCRIPT:
         yield Sent(path, uuid.uuid4().hex, {"session_id": talk.session_id, **body})

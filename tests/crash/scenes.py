@@ -28,7 +28,8 @@ from tests.crash.verdict import Verdict, compare
 from tests.servers.postgres import PostgresServer
 
 VISITORS = 12
-BETWEEN_KILLS = (0.4, 2.2)  # seconds
+# So many requests succeed before the next blow, so that each one hits a server at work.
+BETWEEN_BLOWS = (10, 350)
 RECOVERED_WITHIN = 5.0  # seconds from a database that is ready to the first success
 
 
@@ -55,12 +56,14 @@ class Outcome:
         return [*self.verdict.complaints, *replay, *self.unlike, *unfit, *self.also]
 
 
-def kill_workers(url: str, kills: int, *, count: int = VISITORS) -> Outcome:
-    """Workers of gunicorn are killed one by one, at random moments."""
+def kill_workers(
+    url: str, kills: int, *, count: int = VISITORS, between: tuple[int, int] = BETWEEN_BLOWS
+) -> Outcome:
+    """Workers of gunicorn are killed one by one, at random moments, each when it is at work."""
     with serving(GUNICORN, url) as server:
         with Visitors(server.port, count) as visitors:
             for _ in range(kills):
-                time.sleep(random.uniform(*BETWEEN_KILLS))
+                visitors.wait_for(random.randint(*between))
                 server.kill_worker()
         outcome = _judged("workers killed (gunicorn)", kills, server, url, visitors)
         if not server.is_healthy("/metrics"):
@@ -68,12 +71,14 @@ def kill_workers(url: str, kills: int, *, count: int = VISITORS) -> Outcome:
         return outcome
 
 
-def kill_the_process(kills: int, *, count: int = VISITORS) -> Outcome:
+def kill_the_process(
+    kills: int, *, count: int = VISITORS, between: tuple[int, int] = BETWEEN_BLOWS
+) -> Outcome:
     """`python main.py` on its SQLite file is killed and started again."""
     with serving(ONE_PROCESS, "") as server:
         with Visitors(server.port, count) as visitors:
             for _ in range(kills):
-                time.sleep(random.uniform(*BETWEEN_KILLS))
+                visitors.wait_for(random.randint(*between))
                 server.kill()
         return _judged("process killed (python main.py)", kills, server, server.file(), visitors)
 
@@ -84,7 +89,7 @@ def restart_database(postgresql: PostgresServer, url: str, restarts: int) -> Out
         ready = []
         with Visitors(server.port, VISITORS) as visitors:
             for _ in range(restarts):
-                time.sleep(random.uniform(1.0, 2.0))
+                visitors.wait_for(random.randint(*BETWEEN_BLOWS))
                 ready.append(restart(postgresql))
         outcome = _judged("PostgreSQL restarted (immediate)", restarts, server, url, visitors)
     for moment in ready:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from structlog.testing import capture_logs
 
 from tests.shop import shop
 
@@ -14,7 +15,8 @@ from tests.shop import shop
 def test_a_connection_that_was_disturbed_while_preparing_serves_again(
     database_url: str, tmp_path: Path
 ) -> None:
-    with shop(database_url, tmp_path) as ours:
+    # Logs go to nobody's eyes here; drawing a stack for a terminal would take seconds.
+    with capture_logs(), shop(database_url, tmp_path) as ours:
         session = ours.start()["session_id"]
         ours.resources.engine.dispose()
         answer = {"session_id": session, "question_id": 2, "answer_text": "Pune"}
