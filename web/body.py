@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import marshmallow
 from flask import Request, g, request
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 import errors
 
@@ -103,7 +103,7 @@ def invalid(error: marshmallow.ValidationError) -> errors.Invalid:
 def _read(source: Request, *, required: bool, largest: int) -> dict[str, Any]:
     # One more than allowed: where no length is told, the library cuts the body off in silence.
     source.max_content_length = largest + 1
-    raw = source.get_data(cache=True)
+    raw = _received(source)
     if len(raw) > largest:
         raise RequestEntityTooLarge()
     if len(raw) < (source.content_length or 0):
@@ -116,6 +116,16 @@ def _read(source: Request, *, required: bool, largest: int) -> dict[str, Any]:
     if not JSON_TYPE.fullmatch(source.mimetype):
         raise UnsupportedMediaType()
     return parse_json(raw)
+
+
+def _received(source: Request) -> bytes:
+    try:
+        return source.get_data(cache=True)
+    except HTTPException:
+        raise
+    except Exception as error:
+        # Each server has errors of its own for chunks that are none, or that stop coming.
+        raise _malformed("The body broke off on its way.") from error
 
 
 def _malformed(sentence: str) -> errors.Malformed:
