@@ -19,6 +19,7 @@ from services.analytics_service import AnalyticsService
 from services.catalog_service import CatalogService
 from services.export_service import ExportService
 from services.lead_book import LeadBook
+from services.lead_list import LeadList
 from services.lead_service import LeadService
 from services.privacy_service import PrivacyService
 from services.question_service import QuestionService
@@ -37,6 +38,7 @@ __all__ = [
     "CatalogService",
     "ExportService",
     "LeadBook",
+    "LeadList",
     "LeadService",
     "NotificationService",
     "PrivacyService",
@@ -95,6 +97,11 @@ class Services:
     def book(self) -> LeadBook:
         """Leads as sales works them."""
         return self.make(LeadBook)
+
+    @cached_property
+    def lead_list(self) -> LeadList:
+        """Leads by filter and page."""
+        return self.make(LeadList)
 
     @cached_property
     def leads(self) -> LeadService:

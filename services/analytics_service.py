@@ -15,7 +15,7 @@ from engine.vocabulary import Classification, Tier
 from errors import invalid_field
 from lib.clock import zone
 from models import Answer, Conversation, Lead
-from services.lead_book import read_days
+from services.lead_list import read_days
 from services.resources import Resources
 from services.workflow_service import WorkflowService
 

@@ -8,7 +8,7 @@ from engine.vocabulary import Scope, every_name
 from errors import unknown_lead
 from lib.ids import is_ascii_id
 from schemas import DeletedOut, LeadIn, LeadOut, LeadsOut, LeadsQuery
-from services.lead_book import Filter
+from services.lead_list import Filter
 from web.auth import reader
 from web.endpoints import Api
 from web.unit_of_work import services
@@ -19,7 +19,7 @@ api = Api("leads", __name__, description="Leads: list, detail, enter, edit, dele
 @api.endpoint("GET", "/api/leads", query=LeadsQuery, reply=LeadsOut, access=Scope.LEADS_READ)
 def list_leads(query: dict[str, Any]) -> dict[str, Any]:
     """A page of leads."""
-    return every_name(services().book.list_leads(Filter(**query)))
+    return every_name(services().lead_list.list_leads(Filter(**query)))
 
 
 @api.endpoint("GET", "/api/leads/<lead_id>", reply=LeadOut, access=Scope.LEADS_READ)
