@@ -119,5 +119,15 @@ def test_rules_and_words_of_the_workflow_are_told(make_caller: object, sqlite_ur
     assert (plain["words"]["send"], german["words"]["send"]) == ("Go!", "Los!")
 
 
+def test_the_page_of_its_own_speaks_the_visitors_language(lite: Caller) -> None:
+    arabic = lite.get("/chat/live", Accept_Language="ar-EG,en;q=0.5")
+    hindi = lite.get("/chat/live", {"lang": "hi"})
+
+    assert '<html lang="ar" dir="rtl">' in arabic.text
+    assert '<html lang="hi" dir="ltr">' in hindi.text
+    assert '<html lang="en" dir="ltr">' in lite.get("/chat/live", {"lang": "<b>"}).text
+    assert "Accept-Language" in arabic.headers["Vary"]
+
+
 def test_a_session_nobody_has_is_not_found(lite: Caller) -> None:
     assert lite.get("/api/widget/config", {"session_id": "sess_123"}).status_code == 404

@@ -1,4 +1,4 @@
-"""The widget's one file, as the front end's build left it."""
+"""The widget's one file, as the front end's build left it, and a page that is all widget."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, make_response, render_template, request
 
 from lib.crypto import sha256_hex
+from lib.text import direction
+from web.unit_of_work import resources
+from web.widget.pages import versioned
 
 BUILT = Path(__file__).parent / "static" / "dist" / "widget.js"
 # Short, because customers' pages name no version: a new release reaches them within five minutes.
@@ -19,7 +22,7 @@ NOT_BUILT = (
     'console.warn("Leadline: the widget is not built; run `make install`.");\n'
 )
 
-pages = Blueprint("widget_files", __name__)
+pages = Blueprint("widget_files", __name__, template_folder="templates")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,24 @@ def widget() -> Response:
         reply.make_conditional(request)
     reply.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     reply.headers["Access-Control-Allow-Origin"] = "*"
+    return reply
+
+
+@pages.get("/chat/live")
+def live() -> Response:
+    """The conversation as a page of its own; without a script it leads to the plain pages."""
+    workflow = resources().shipped.workflow
+    spoken = request.args.get("lang") or request.accept_languages.best
+    locale = workflow.best_locale(spoken)
+    text = render_template(
+        "live.html",
+        name=workflow.name or "Chat",
+        lang=locale,
+        dir=direction(locale),
+        css=versioned("chat.css"),
+    )
+    reply = make_response(text)
+    reply.vary.add("Accept-Language")
     return reply
 
 
