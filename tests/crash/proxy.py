@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import threading
@@ -40,7 +41,8 @@ class Proxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client:
+        # A peer that is killed meanwhile is what we are here for.
+        with client, contextlib.suppress(OSError):
             while request := _message(client):
                 fate = random.choices(FATES, WEIGHTS)[0]
                 self.fates[fate] += 1
