@@ -117,7 +117,8 @@ def table(rounds: int, seconds: float) -> None:
                     for row, (seen, cpu) in zip(rows, measured, strict=True):
                         row.add(seen, cpu)
     base = statistics.median(rows[3].rate)
-    print(f"{CLIENTS} clients, 2 workers x 8 threads, PostgreSQL with fsync on, {os.cpu_count()} cores,")
+    where = f"PostgreSQL with fsync on, {os.cpu_count()} cores"
+    print(f"{CLIENTS} clients, 2 workers x 8 threads, {where},")
     print(f"medians of {rounds} alternated rounds of {seconds:g} s\n")
     print(f"| {'':42} |  steps/s |   p50 ms |   p99 ms | CPU ms/step | of (c) |")
     print(f"|{'-' * 44}|---------:|---------:|---------:|---------:|-------:|")

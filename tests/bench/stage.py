@@ -121,7 +121,7 @@ def start_sessions(port: int, count: int, clients: int = 16) -> list[str]:
 
 
 def answers(sessions: list[str], *, keys: bool = True) -> Iterator[bytes]:
-    """The five answers of each session, one request each, with an idempotency key as a widget sends."""
+    """The five answers of each session, one request each, with the key that a widget sends."""
     for session_id in sessions:
         for question_id, answer in ANSWERS:
             body = {"session_id": session_id, "question_id": question_id, "answer_text": answer}
