@@ -76,6 +76,7 @@ class Error(marshmallow.Schema):
 
 def register(app: Flask) -> None:
     """Makes every error of this application leave in our shape."""
+    app.after_request(_without_page)
     app.register_error_handler(errors.LeadlineError, _refused)
     app.register_error_handler(marshmallow.ValidationError, lambda error: _refused(invalid(error)))
     app.register_error_handler(HTTPException, _refused_by_framework)
@@ -104,6 +105,14 @@ def error_reply(
     said["request_id"] = _request_id()
     text = flask.json.dumps({"error": said})
     return Response(text, status=status, mimetype="application/json")
+
+
+def _without_page(reply: Response) -> Response:
+    """A redirect as its address alone: the framework's comes with a page, under /api as well."""
+    if reply.status_code == 308 and reply.mimetype == "text/html":
+        reply.set_data(b"")
+        del reply.headers["Content-Type"]
+    return reply
 
 
 def _refused(error: errors.LeadlineError) -> Response:

@@ -47,6 +47,14 @@ def test_an_error_tells_when_to_come_again_and_what_to_show(client: FlaskClient)
     assert client.get("/api/fail/unauthorized").headers["WWW-Authenticate"] == "Bearer"
 
 
+def test_a_redirect_under_api_brings_no_page(client: FlaskClient) -> None:
+    reply = client.get("/api//fail/boom", headers=BROWSER)
+
+    assert (reply.status_code, reply.data) == (308, b"")
+    assert reply.headers["Location"].endswith("/api/fail/boom")
+    assert "Content-Type" not in reply.headers
+
+
 def test_fields_are_named_flatly(client: FlaskClient) -> None:
     assert client.get("/api/fail/invalid").json["error"]["fields"] == {"email": ["Not an address."]}
     assert client.get("/api/fail/schema").json["error"]["fields"] == {
