@@ -52,6 +52,11 @@ class TokenSigner:
             raise ValueError("An expiry is a whole number of seconds, not below zero.")
         return token
 
+    def knows_key_of(self, token: str) -> bool:
+        """Whether a token names a key that is in use; that says nothing about its signature."""
+        parts = TOKEN.fullmatch(token) if len(token) <= LONGEST_TOKEN else None
+        return parts is not None and any(known == parts[1] for known, _ in self._keys)
+
     def verify(self, token: str, purpose: str, subject: str, now: int) -> bool:
         """Whether we signed exactly this for them, and it has not expired at `now`."""
         parts = TOKEN.fullmatch(token) if len(token) <= LONGEST_TOKEN else None

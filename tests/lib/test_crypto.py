@@ -47,6 +47,17 @@ def test_two_keys_live_at_once() -> None:
     assert not TokenSigner(["new"]).verify(old, "visitor", "s", NOW)
 
 
+def test_a_token_of_a_key_long_gone_is_told_from_one_of_a_key_in_use() -> None:
+    gone = TokenSigner(["gone"]).sign("visitor", "s", LATER)
+    old = TokenSigner(["old"]).sign("visitor", "s", LATER)
+    both = TokenSigner(["new", "old"])
+
+    assert both.knows_key_of(old)
+    assert both.knows_key_of(both.sign("visitor", "another", LATER))
+    assert not both.knows_key_of(gone)
+    assert not both.knows_key_of("v1.x.1.y")
+
+
 def test_no_changed_token_is_accepted() -> None:
     signer = TokenSigner(["k"])
     token = signer.sign("visitor", "s", LATER)

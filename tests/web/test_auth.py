@@ -11,6 +11,7 @@ from flask import Flask
 import errors
 from database import session_scope
 from lib.clock import SettableClock
+from lib.crypto import TokenSigner
 from models import ApiKey, AuditEntry
 from services.account_service import AccountService
 from tests.web.conftest import MakeApp, bearer, new_key
@@ -123,6 +124,15 @@ def test_a_presented_credential_must_be_good(app: Flask, clock: SettableClock) -
         assert code(reply) == (401, "invalid_token"), text
     clock.advance(timedelta(days=30).total_seconds())
     assert code(client.get(SCORE, headers=own)) == (401, "invalid_token")
+
+
+def test_a_token_of_a_retired_key_is_no_longer_valid(app: Flask, clock: SettableClock) -> None:
+    expires = int((clock.now() + timedelta(days=1)).timestamp())
+    retired = TokenSigner(["a key before the last rotation"]).sign("visitor", "sess_own", expires)
+
+    reply = app.test_client().get(SCORE, headers={"X-Visitor-Token": retired})
+
+    assert code(reply) == (401, "invalid_token")
 
 
 @pytest.mark.parametrize("place", range(0, 66, 3))
