@@ -103,9 +103,10 @@ def table(rounds: int, seconds: float) -> None:
     ]
     with stage.database() as (server, url):
         _minimal_tables(server)
-        with stage.gunicorn("main:app", url) as ours, stage.gunicorn(
-            "tests.bench.bare:app", url
-        ) as bare:
+        with (
+            stage.gunicorn("main:app", url) as ours,
+            stage.gunicorn("tests.bench.bare:app", url) as bare,
+        ):
             for number in range(rounds + 1):
                 measured = [
                     _ours(ours, server, seconds),
