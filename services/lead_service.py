@@ -16,7 +16,7 @@ from engine.bots import is_crawler
 from engine.conditions import holds_of_text
 from engine.vocabulary import UTM_FIELDS, Action, FactKind, every_name
 from engine.workflow import Workflow, fill_in
-from errors import Conflict, NotFound, unknown_lead
+from errors import Conflict, NotFound, invalid_field, unknown_lead
 from lib.clock import iso
 from lib.ids import public_ref
 from lib.ids import session_id as new_session_id
@@ -83,7 +83,7 @@ class LeadService:
         """The lead of the caller's own session id: a new one, or the one that is there."""
         identifier = str(session_id)
         if not 1 <= len(identifier) <= 255:
-            raise Conflict("A session id has 1 to 255 characters.", code="bad_session_id")
+            raise invalid_field("session_id", "A session id has 1 to 255 characters.")
         try:
             held = self.store.read(identifier)
         except NotFound:

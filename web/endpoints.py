@@ -64,7 +64,8 @@ class Endpoint:
         if self.body is not None:
             read_json(required=not self.body_optional, largest=self.max_body)
         session_id = g.session_id = self._named_session(path)
-        if session_id:
+        if session_id and reader().key is None:
+            # A program that reads with its key must not use up the visitor's minute.
             count_session(session_id, resources())
         if self.query is not None:
             arguments["query"] = PARSER.read(self.query, "query")

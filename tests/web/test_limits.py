@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.conftest import MakeApp, at_once
+from tests.web.conftest import MakeApp, at_once, bearer, new_key
 
 PER_MINUTE = 4
 
@@ -50,6 +50,18 @@ def test_reads_count_too(make_app: MakeApp, sqlite_url: str) -> None:
     got = Counter(client.get("/api/score/sess_1").status_code for _ in range(6))
 
     assert got == {200: PER_MINUTE, 429: 2}
+
+
+def test_a_program_that_reads_with_its_key_leaves_the_visitor_their_minute(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    app = make_app(sqlite_url, RATE_LIMIT_PER_MINUTE=PER_MINUTE)
+    client, headers = app.test_client(), bearer(new_key(app, "leads:read"))
+
+    got = Counter(client.get("/api/score/sess_1", headers=headers).status_code for _ in range(9))
+
+    assert got == {200: 9}
+    assert notes(client, PER_MINUTE) == {200: PER_MINUTE}
 
 
 def test_an_address_may_ask_ten_times_as_often(make_app: MakeApp, sqlite_url: str) -> None:
