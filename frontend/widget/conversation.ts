@@ -79,7 +79,8 @@ export class Conversation {
     const known = this.around.box.read().session;
     const failed = known ? null : await this.start();
     if (failed !== null) return failed;
-    const session = (this.session = this.around.box.read().session as string);
+    const { session, revision } = this.around.box.read() as { session: string; revision?: number };
+    this.session = session;
     const [config, summary] = await Promise.all([
       this.fetchConfig(session),
       known ? this.fetchSummary(session) : null,
@@ -88,6 +89,8 @@ export class Conversation {
       if (reply?.kind === "wait") return reply.seconds ?? -1;
       if (reply?.kind === "refused") return this.forget(session);
     }
+    // What waited was sent meanwhile: the summary may be from before it, and the queue is empty.
+    if (revision !== this.around.box.read().revision) return this.connect();
     this.greet((config as { body: Config }).body, (summary as { body: Summary } | null)?.body);
     return null;
   }
@@ -374,6 +377,7 @@ export class Conversation {
     await wait(150);
     this.catching = false;
     const session = this.session;
+    const before = this.around.box.read().revision;
     if (!session) return;
     const [config, summary] = await Promise.all([
       this.fetchConfig(session),
@@ -381,6 +385,7 @@ export class Conversation {
     ]);
     if (session !== this.session || config.kind !== "ok" || summary.kind !== "ok") return;
     const saved = this.around.box.read();
+    if (saved.revision !== before) return this.catchUp();
     const empty: State = { ...flow.asleep(), consented: this.state.consented };
     const fresh = flow.resumed(
       empty,

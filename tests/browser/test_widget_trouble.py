@@ -108,6 +108,34 @@ def test_what_waits_outlives_the_page(live_url: str, visit: Visit) -> None:
     assert ledger(live_url, talk).count("answered_question") == 1
 
 
+def test_what_is_sent_while_the_page_wakes_is_no_open_question(
+    live_url: str, visit: Visit
+) -> None:
+    talk = Talk(visit(javascript=True)).goto(live_url).agreed()
+    talk.page.route("**/api/answer", lambda route: route.abort())
+    talk.click("Restaurant").asks("Where is")
+    first: list[Route] = []
+    sent: list[Route] = []
+
+    def late(route: Route) -> None:
+        """The first summary is read before the answer is kept, and comes after it."""
+        reply = route.fetch()
+        if not first:
+            first.append(route)
+            until(talk.page, lambda: bool(sent))
+            sent[0].continue_()
+            until(talk.page, lambda: not talk.saved.get("queue"))
+        route.fulfill(response=reply)
+
+    talk.page.unroute("**/api/answer")
+    talk.page.route("**/api/answer", lambda route: sent.append(route))
+    talk.page.route("**/api/lead/summary/**", late)
+    talk.page.reload()
+
+    talk.asks("Where is")
+    assert answers(live_url, talk) == {1: "Restaurant"} and first
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_server_that_asks_to_wait_gets_the_answer_once_and_not_before(
     live_url: str, visit: Visit, status: int
