@@ -108,9 +108,7 @@ def test_what_waits_outlives_the_page(live_url: str, visit: Visit) -> None:
     assert ledger(live_url, talk).count("answered_question") == 1
 
 
-def test_what_is_sent_while_the_page_wakes_is_no_open_question(
-    live_url: str, visit: Visit
-) -> None:
+def test_what_is_sent_while_the_page_wakes_is_no_open_question(live_url: str, visit: Visit) -> None:
     talk = Talk(visit(javascript=True)).goto(live_url).agreed()
     talk.page.route("**/api/answer", lambda route: route.abort())
     talk.click("Restaurant").asks("Where is")
