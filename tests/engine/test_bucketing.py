@@ -106,7 +106,7 @@ def test_20_000_random_configurations_agree_with_the_published_sdk() -> None:
 @pytest.mark.parametrize("version", [1, 2, 9])
 def test_each_version_of_the_hash_agrees_with_the_published_sdk(version: int) -> None:
     for unit in ("a", "visitor-7", "b" * 40):
-        assert hash_value("seed", unit, version) == sdk.gbHash("seed", unit, version)
+        assert hash_value("seed", unit, version) == sdk.gbhash("seed", unit, version)
 
 
 def test_characters_outside_the_basic_plane_count_as_javascript_counts_them() -> None:
