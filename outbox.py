@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from models import Event
@@ -61,8 +61,6 @@ def _row(fact: NewFact) -> dict[str, Any]:
 
 def facts_of(sessions: Sequence[str]) -> Any:
     """The statement that reads the numbered facts of sessions, without what was typed."""
-    from sqlalchemy import select
-
     return (
         select(Event.session_id, Event.seq, Event.kind, Event.measured)
         .where(Event.session_id.in_(sessions), Event.seq.is_not(None))
