@@ -1,0 +1,1 @@
+"""What knows a vendor: plain data in, a narrow delivery error out."""
