@@ -133,6 +133,97 @@ class FactKind(StrEnum):
     EXPERIMENT_CONVERTED = "experiment.converted"
     WORKFLOW_PUBLISHED = "workflow.published"
     ALERT_REQUESTED = "alert.requested"
+    ACTIVITY_LOGGED = "activity.logged"
+    FOLLOW_UP_SET = "follow_up.set"
+    FOLLOW_UP_DONE = "follow_up.done"
+    FOLLOW_UP_DUE = "follow_up.due"
+    LEAD_ASSIGNED = "lead.assigned"
+    LEAD_STAGED = "lead.staged"
+    LEAD_SNOOZED = "lead.snoozed"
+    LEAD_WOKEN = "lead.woken"
+    OUTCOME_RECORDED = "outcome.recorded"
+    ALERT_RAISED = "alert.raised"
+    DESTINATION_STOPPED = "destination.stopped"
+    TIER_CHANGED = "lead.tier_changed"
+    SETTINGS_CHANGED = "settings.changed"
+
+
+class Profile(StrEnum):
+    """A named rule set that makes a score of what is known about a lead."""
+
+    CORE_POINTS = "core_points"
+    CRM_RULES = "crm_rules"
+    ENGAGEMENT_WEIGHTED = "engagement_weighted"
+    ML_PROBABILITY = "ml_probability"
+
+
+class Trigger(StrEnum):
+    """What can make a lead worth an alert."""
+
+    BECAME_SQL = "became_sql"
+    BECAME_HOT = "became_hot"
+    DEMO_REQUESTED = "demo_requested"
+    CONTACT_SHARED = "contact_shared"
+    JOURNEY_COMPLETED = "journey_completed"
+    LEAD_ASSIGNED = "lead_assigned"
+    FOLLOW_UP_DUE = "follow_up_due"
+    DEAL_WON = "deal_won"
+
+
+class ChannelName(StrEnum):
+    """The ways by which an alert reaches people."""
+
+    EMAIL = "email"
+    SLACK = "slack"
+    DISCORD = "discord"
+    TEAMS = "teams"
+    WEBHOOK = "webhook"
+    OTHER = "other"
+
+
+class DeliveryStatus(StrEnum):
+    """How far a message to one destination has come."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    UNKNOWN = "unknown"
+    DEAD = "dead"
+    HELD = "held"
+
+
+class JobStatus(StrEnum):
+    """How far a piece of background work has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class ActivityKind(StrEnum):
+    """What a salesperson did with a lead."""
+
+    CALL = "call"
+    EMAIL = "email"
+    MEETING = "meeting"
+    NOTE = "note"
+
+
+class StageKind(StrEnum):
+    """What a stage of the pipeline means, whatever it is called."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+class Outcome(StrEnum):
+    """How the sale ended."""
+
+    WON = "won"
+    LOST = "lost"
 
 
 class Scope(StrEnum):
