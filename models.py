@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    text,
 )
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, mapped_column, synonym
@@ -39,6 +40,13 @@ class Event(Base):
     __table_args__ = (
         UniqueConstraint("session_id", "seq"),
         Index("ix_events_lead_id", "lead_id"),
+        Index(
+            "uq_events_idempotency_key",
+            "idempotency_key",
+            unique=True,
+            postgresql_where=text("idempotency_key IS NOT NULL"),
+            sqlite_where=text("idempotency_key IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -53,6 +61,17 @@ class Event(Base):
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     workflow_version: Mapped[int | None] = mapped_column(Integer)
     arms: Mapped[dict[str, str] | None] = mapped_column(JsonOrNull)
+
+
+class PendingFact(Base):
+    """A fact that somebody must still hear of; gone once everybody has."""
+
+    __tablename__ = "pending_facts"
+
+    event_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str | None] = mapped_column(Text)
 
 
 # --- Conversations -----------------------------------------------------------------------------
@@ -107,6 +126,11 @@ class Lead(Base):
     stage: Mapped[str | None] = mapped_column(String(64))
     assigned_to: Mapped[str | None] = mapped_column(String(255))
     campaign: Mapped[str | None] = mapped_column(String(255))
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    outcome_value: Mapped[float | None] = mapped_column(Float)
+    outcome_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    staged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    snoozed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_activity_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -212,6 +236,244 @@ class Consent(Base):
     locale: Mapped[str | None] = mapped_column(String(35))
     surface: Mapped[str] = mapped_column(String(16))
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+# --- Scores beside the points ------------------------------------------------------------------
+
+
+class LeadScore(Base):
+    """What a scoring profile makes of a lead, as last computed; recency fades, so it is renewed."""
+
+    __tablename__ = "lead_scores"
+    __table_args__ = (Index("ix_lead_scores_profile_score", "profile", "score", "lead_id"),)
+
+    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), primary_key=True)
+    profile: Mapped[str] = mapped_column(String(32), primary_key=True)
+    score: Mapped[float] = mapped_column(Float)
+    tier: Mapped[str] = mapped_column(String(8))
+    coverage: Mapped[float] = mapped_column(Float)
+    # Whether the next upward crossing of the hot threshold is news, and how many there were.
+    armed: Mapped[bool] = mapped_column(Boolean, default=True)
+    crossings: Mapped[int] = mapped_column(Integer, default=0)
+    computed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ScorePoint(Base):
+    """A score of a lead as it was at a moment; one row each time it changed."""
+
+    __tablename__ = "score_history"
+    __table_args__ = (Index("ix_score_history_lead_id", "lead_id", "kind", "recorded_at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    lead_id: Mapped[int] = mapped_column(BigId)
+    kind: Mapped[str] = mapped_column(String(32))
+    score: Mapped[float] = mapped_column(Float)
+    tier: Mapped[str | None] = mapped_column(String(8))
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+# --- Sales -------------------------------------------------------------------------------------
+
+
+class Activity(Base):
+    """What sales did: a call, an e-mail, a meeting, a note, or a signal told by hand."""
+
+    __tablename__ = "activities"
+    __table_args__ = (Index("ix_activities_lead_id", "lead_id", "occurred_at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"))
+    kind: Mapped[str] = mapped_column(String(32))
+    # Seconds.
+    duration: Mapped[float | None] = mapped_column(Float)
+    method: Mapped[str | None] = mapped_column(String(64))
+    status: Mapped[str | None] = mapped_column(String(64))
+    outcome: Mapped[str | None] = mapped_column(String(64))
+    note: Mapped[str | None] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(255))
+    occurred_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class FollowUp(Base):
+    """When somebody means to turn to a lead again."""
+
+    __tablename__ = "follow_ups"
+    __table_args__ = (
+        Index("ix_follow_ups_lead_id", "lead_id"),
+        Index(
+            "ix_follow_ups_due_at",
+            "due_at",
+            postgresql_where=text("done_at IS NULL"),
+            sqlite_where=text("done_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"))
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    note: Mapped[str | None] = mapped_column(Text)
+    assigned_to: Mapped[str | None] = mapped_column(String(255))
+    actor: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+# --- Deliveries --------------------------------------------------------------------------------
+
+
+class Destination(Base):
+    """A place that hears of leads, and whether it can be reached."""
+
+    __tablename__ = "destinations"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str | None] = mapped_column(String(255))
+    # A secret for most channels. Empty where the environment holds it (`source`).
+    address: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(String(16))
+    # Signing secrets of a webhook, the newest first; an older one has a last moment.
+    secrets: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
+    # None: everything.
+    triggers: Mapped[list[str] | None] = mapped_column(JsonOrNull)
+    enabled: Mapped[bool] = mapped_column(Boolean, default=True)
+    quiet_hours: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
+    digest: Mapped[str | None] = mapped_column(String(16))
+    # working, or stopped until a person mends it.
+    state: Mapped[str] = mapped_column(String(16), default="working")
+    reason: Mapped[str | None] = mapped_column(Text)
+    paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Delivery(Base):
+    """One alert on its way to one destination."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("event_id", "destination_id"),
+        Index("ix_deliveries_lead_id", "lead_id"),
+        Index("ix_deliveries_created_at", "created_at", "id"),
+        Index("ix_deliveries_digest_id", "digest_id"),
+        Index(
+            "ix_deliveries_due",
+            "destination_id",
+            "due_at",
+            postgresql_where=text("due_at IS NOT NULL"),
+            sqlite_where=text("due_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    event_id: Mapped[int] = mapped_column(BigId)
+    destination_id: Mapped[str] = mapped_column(ForeignKey("destinations.id"))
+    lead_id: Mapped[int | None] = mapped_column(BigId)
+    trigger: Mapped[str] = mapped_column(String(32))
+    status: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    # When it is tried next; while it is being sent, when its lease runs out. None: not by itself.
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease: Mapped[str | None] = mapped_column(String(32))
+    # What a next attempt must know, such as which recipients have it already.
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
+    reason: Mapped[str | None] = mapped_column(Text)
+    reply_status: Mapped[int | None] = mapped_column(Integer)
+    reply: Mapped[str | None] = mapped_column(Text)
+    # The digest that carries it, itself a delivery.
+    digest_id: Mapped[str | None] = mapped_column(String(32))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class DeliveryAttempt(Base):
+    """One try of a delivery and what came of it."""
+
+    __tablename__ = "delivery_attempts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("deliveries.id"), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(Text)
+    reply_status: Mapped[int | None] = mapped_column(Integer)
+    reply: Mapped[str | None] = mapped_column(Text)
+    seconds: Mapped[float] = mapped_column(Float)
+    finished_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class WorkspaceSetting(Base):
+    """A part of the configuration that people change while it runs."""
+
+    __tablename__ = "workspace_settings"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[dict[str, Any]] = mapped_column(Json)
+    updated_by: Mapped[str] = mapped_column(String(255))
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+# --- Jobs --------------------------------------------------------------------------------------
+
+
+class Job(Base):
+    """Work that somebody asked for and that goes on in the background."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(
+            "ix_jobs_due_at",
+            "due_at",
+            postgresql_where=text("due_at IS NOT NULL"),
+            sqlite_where=text("due_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    payload: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    done: Mapped[int] = mapped_column(Integer, default=0)
+    total: Mapped[int | None] = mapped_column(Integer)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
+    error: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    # As for a delivery: when it is run, or when the lease of who runs it is over.
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease: Mapped[str | None] = mapped_column(String(32))
+    requested_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class JobRun(Base):
+    """One slot of a scheduled job, taken by one runner; its key is why no slot runs twice."""
+
+    __tablename__ = "job_runs"
+
+    job: Mapped[str] = mapped_column(String(64), primary_key=True)
+    slot: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    owner: Mapped[str] = mapped_column(String(64))
+    fence: Mapped[int] = mapped_column(BigId)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
+
+
+class Lease(Base):
+    """Who leads, until when; the fence tells an old leader's last words from a new one's."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    fence: Mapped[int] = mapped_column(BigId)
 
 
 # --- Experiments -------------------------------------------------------------------------------

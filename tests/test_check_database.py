@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from check_database import findings, main, report
 from config import Settings
-from database import make_engine
+from database import head_revision, make_engine
 
 
 def settings_for(url: str) -> Settings:
@@ -48,7 +48,7 @@ def test_an_empty_database_is_to_be_migrated(empty_database_url: str, tmp_path: 
     (tmp_path / "empty.db").touch()
 
     assert failed(empty_database_url) == {
-        "migration": "none, but 0001 is the newest; run: alembic upgrade head"
+        "migration": f"none, but {head_revision()} is the newest; run: alembic upgrade head"
     }
 
 
