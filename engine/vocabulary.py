@@ -148,6 +148,28 @@ class FactKind(StrEnum):
     SETTINGS_CHANGED = "settings.changed"
 
 
+# What somebody must hear of: each of these facts is handed to the relay when it is recorded.
+RELAYED = frozenset(
+    {
+        FactKind.SESSION_STARTED,
+        FactKind.SESSION_RESCORED,
+        FactKind.ANSWER_RECORDED,
+        FactKind.BEHAVIOR_REPORTED,
+        FactKind.PROFILE_UPDATED,
+        FactKind.JOURNEY_COMPLETED,
+        FactKind.LEAD_CREATED,
+        FactKind.LEAD_CLASSIFIED,
+        FactKind.LEAD_EDITED,
+        FactKind.LEAD_ASSIGNED,
+        FactKind.LEAD_STAGED,
+        FactKind.ACTIVITY_LOGGED,
+        FactKind.FOLLOW_UP_DUE,
+        FactKind.OUTCOME_RECORDED,
+        FactKind.DESTINATION_STOPPED,
+    }
+)
+
+
 class Profile(StrEnum):
     """A named rule set that makes a score of what is known about a lead."""
 

@@ -28,6 +28,21 @@ def request_id() -> str:
     return secrets.token_hex(16)
 
 
+def delivery_id() -> str:
+    """A new name for a delivery; it holds no dot, so that it can be part of a signed text."""
+    return f"dlv_{secrets.token_hex(12)}"
+
+
+def destination_id() -> str:
+    """A new name for a destination."""
+    return f"dst_{secrets.token_hex(8)}"
+
+
+def job_id() -> str:
+    """A new name for a piece of background work."""
+    return f"job_{secrets.token_hex(12)}"
+
+
 def is_ascii_id(text: str) -> int | None:
     """The number a path names, or None if it cannot be an id.
 

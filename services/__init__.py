@@ -14,6 +14,7 @@ from ab_testing_service import ABTestingService
 from database import current_revision, head_revision, migrate, session_scope
 from errors import Unavailable
 from notification_service import NotificationService
+from outbox import RANG
 from services.account_service import AccountService
 from services.analytics_service import AnalyticsService
 from services.catalog_service import CatalogService
@@ -151,6 +152,8 @@ def unit_of_work(resources: Resources, *, read_only: bool = False) -> Iterator[S
     with session_scope(resources.engine, read_only=read_only) as session:
         yield Services(session, resources)
         SessionStore(session, resources).flush()
+    if session.info.pop(RANG, False):
+        resources.doorbell.ring()
 
 
 def prepare(resources: Resources) -> None:

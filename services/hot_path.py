@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from database import dumps
+from engine.vocabulary import RELAYED
 
 _SESSION = (
     *("id", "lead_id", "visitor_id", "workflow_version", "points_version", "arms", "locale"),
@@ -137,6 +138,7 @@ def _lead_column(name: str) -> str:
     return f"{name} = CASE WHEN {{lead}} ? '{name}' THEN {{lead}}{get}'{name}' ELSE {name} END"
 
 
+_RELAYED = ", ".join(f"'{kind}'" for kind in sorted(RELAYED))
 _WRITE = f"""
 WITH fact AS (
   INSERT INTO events (kind, lead_id, session_id, seq, measured, personal, occurred_at,
@@ -144,6 +146,10 @@ WITH fact AS (
   SELECT f.kind, {{lead_id}}, {{session_id}}, f.seq, f.measured, f.personal, {{now}}, {{now}},
     {{version}}, {{arms}}
   FROM jsonb_to_recordset({{facts}}) AS f(kind text, seq int, measured jsonb, personal jsonb)
+  RETURNING id, kind
+), heard AS (
+  INSERT INTO pending_facts (event_id, due_at, attempts)
+  SELECT id, {{now}}, 0 FROM fact WHERE kind IN ({_RELAYED})
 ), award AS (
   INSERT INTO user_behaviors (session_id, behavior_type, subject, generation,
     behavior_metadata, score_impact, event_seq, workflow_version, timestamp)
@@ -236,6 +242,10 @@ _SQLITE_FACT = (
     " recorded_at, workflow_version, arms) VALUES (:kind, :lead_id, :session_id, :seq,"
     " :measured, :personal, :now, :now, :version, :arms)"
 )
+_SQLITE_HEARD = (
+    "INSERT INTO pending_facts (event_id, due_at, attempts) SELECT id, :now, 0 FROM events"
+    f" WHERE session_id = :session_id AND seq >= :first_seq AND kind IN ({_RELAYED})"
+)
 _SQLITE_AWARD = (
     "INSERT INTO user_behaviors (session_id, behavior_type, subject, generation,"
     " behavior_metadata, score_impact, event_seq, workflow_version, timestamp) VALUES"
@@ -270,6 +280,8 @@ def _write_sqlite(connection: Connection, step: Step) -> None:
         if rows:
             full = [{**common, "personal": None, **_sqlite_row(row)} for row in rows]
             connection.exec_driver_sql(text, full)
+    if step.facts:
+        connection.exec_driver_sql(_SQLITE_HEARD, {**common, "first_seq": step.facts[0]["seq"]})
     if step.answer:
         connection.exec_driver_sql(_SQLITE_ANSWER, {**common, **_sqlite_row(step.answer)})
     connection.exec_driver_sql(_SQLITE_SESSION, common)

@@ -16,6 +16,7 @@ from engine.workflow import Workflow
 from engine.workflow_reader import WorkflowInvalid, read_workflow
 from lib.clock import Clock, SystemClock
 from lib.crypto import TokenSigner, sha256_hex
+from lib.doorbell import Doorbell
 from lib.metrics import Metrics
 from workflow_config import ACTIVE_TESTS, WORKFLOW_CONFIG
 
@@ -50,6 +51,8 @@ class Resources:
     # Versions this process has read, by number and arms; a version never changes.
     workflows: dict[Any, Workflow] = field(default_factory=dict)
     readiness: Readiness = field(default_factory=Readiness)
+    # Wakes the relay of this process, if it has one.
+    doorbell: Doorbell = field(default_factory=Doorbell)
 
     @classmethod
     def from_settings(

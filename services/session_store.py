@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
+import outbox
 from engine.flow import next_question, progress
 from engine.journey import Fact, Journey, from_plain, to_plain
 from engine.points import LedgerRow, row_metadata, step
@@ -181,6 +182,7 @@ class SessionStore:
         step = self.session.info.pop(_WAITING, None)
         if step is not None:
             hot_path.write(self._connection(), step)
+            outbox.ring(self.session)
 
     def _connection(self) -> Connection:
         """The connection of this unit; what the ORM holds back is written first."""
