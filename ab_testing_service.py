@@ -6,7 +6,7 @@ So far it assigns, exposes and counts; the verdict comes with the statistics.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,21 @@ from sqlalchemy.orm import Session
 
 import outbox
 from engine.bucketing import ArmWeight, choose_arm
-from engine.vocabulary import FactKind
+from engine.vocabulary import Action, Classification, FactKind, Outcome
 from engine.workflow import Test
 from engine.workflow_reader import read_workflow
 from errors import NotFound, unknown_session
 from lib.on_class import on_class
-from models import Assignment, Conversation, Conversion, Experiment, Exposure, Lead, WorkflowVersion
+from models import (
+    Assignment,
+    Conversation,
+    Conversion,
+    Event,
+    Experiment,
+    Exposure,
+    Lead,
+)
+from models import WorkflowVersion
 
 # Outcomes that the server sees for itself; a client's word for them is not taken.
 SERVER_OUTCOMES = frozenset({"completed", "mql", "sql", "deal_won"})
@@ -47,17 +56,22 @@ class ABTestingService:
         if missing:
             seeds = self._seeds([test.name for test in missing], now)
             rows = [
-                self._assignment(unit, test, seeds[test.name], version, now) for test in missing
+                self._assignment(unit, test, seeds[test.name], version, now)
+                for test in missing
             ]
             self.session.execute(self._insert(Assignment, rows))
             arms = self._stored(unit, names)
         return arms
 
-    def expose(self, unit: str, session_id: str, arms: Mapping[str, str], now: datetime) -> None:
+    def expose(
+        self, unit: str, session_id: str, arms: Mapping[str, str], now: datetime
+    ) -> None:
         """Log that the unit was sent its arms' content, once each."""
         if not arms:
             return
-        epochs = {name: epoch for name, (_, epoch) in self._seeds(list(arms), now).items()}
+        epochs = {
+            name: epoch for name, (_, epoch) in self._seeds(list(arms), now).items()
+        }
         rows = [
             {
                 "experiment": name,
@@ -69,7 +83,9 @@ class ABTestingService:
             }
             for name, arm in arms.items()
         ]
-        statement = self._insert(Exposure, rows).returning(Exposure.experiment, Exposure.arm)
+        statement = self._insert(Exposure, rows).returning(
+            Exposure.experiment, Exposure.arm
+        )
         new = self.session.execute(statement).all()
         facts = [
             outbox.NewFact(
@@ -97,7 +113,9 @@ class ABTestingService:
         test = self._test(row, test_name)
         now = self.resources.clock.now()
         unit = row.visitor_id or row.id
-        counted = row.suspicion != "crawler" and self.resources.settings.AB_TESTING_ENABLED
+        counted = (
+            row.suspicion != "crawler" and self.resources.settings.AB_TESTING_ENABLED
+        )
         pinned = row.arms.get(test_name) if counted else None
         if counted and pinned is None:
             pinned = self.assign(unit, [test], row.workflow_version, now)[test_name]
@@ -117,7 +135,11 @@ class ABTestingService:
             return None
 
     def record_conversion(
-        self, session_id: str, test_name: str, conversion_type: str, value: float | None = None
+        self,
+        session_id: str,
+        test_name: str,
+        conversion_type: str,
+        value: float | None = None,
     ) -> dict[str, Any]:
         """Count a goal once per unit and type, under the arm that the unit was exposed to."""
         row = self._session_row(session_id)
@@ -128,20 +150,56 @@ class ABTestingService:
             "conversion_type": conversion_type,
         }
         if conversion_type.lower() in SERVER_OUTCOMES:
-            return {**reply, "logged": False, "reason": "The server counts this outcome itself."}
+            return {
+                **reply,
+                "logged": False,
+                "reason": "The server counts this outcome itself.",
+            }
         unit = row.visitor_id or row.id
         exposure = self.session.execute(
-            select(Exposure.arm).where(Exposure.experiment == test_name, Exposure.unit == unit)
+            select(Exposure.arm).where(
+                Exposure.experiment == test_name, Exposure.unit == unit
+            )
         ).one_or_none()
         if exposure is None:
-            return {**reply, "logged": False, "reason": "This visitor has not seen the test."}
+            return {
+                **reply,
+                "logged": False,
+                "reason": "This visitor has not seen the test.",
+            }
         reply["variant"] = exposure.arm
-        if not self._convert(row, unit, test_name, conversion_type, exposure.arm, value):
+        if not self._convert(
+            row, unit, test_name, conversion_type, exposure.arm, value
+        ):
             return {**reply, "logged": False, "reason": "This was counted before."}
         return {**reply, "logged": True}
 
+    def on_fact(self, fact: Event) -> None:
+        """Convert what a lead's visitor was exposed to, when the server itself saw an outcome."""
+        reached = dict(_outcomes(fact))
+        if not reached:
+            return
+        sessions = select(
+            Conversation.id, Conversation.lead_id, Conversation.visitor_id
+        )
+        sessions = sessions.where(Conversation.lead_id == fact.lead_id)
+        for row in self.session.execute(sessions).all():
+            unit = row.visitor_id or row.id
+            exposures = select(Exposure.experiment, Exposure.arm).where(
+                Exposure.unit == unit, Exposure.exposed_at <= fact.occurred_at
+            )
+            for name, arm in self.session.execute(exposures).all():
+                for metric, value in reached.items():
+                    self._convert(row, unit, name, metric, arm, value)
+
     def _convert(
-        self, row: Any, unit: str, test_name: str, metric: str, arm: str, value: float | None
+        self,
+        row: Any,
+        unit: str,
+        test_name: str,
+        metric: str,
+        arm: str,
+        value: float | None,
     ) -> bool:
         now = self.resources.clock.now()
         conversion = {
@@ -159,7 +217,12 @@ class ABTestingService:
         fact = outbox.NewFact(
             FactKind.EXPERIMENT_CONVERTED,
             now,
-            measured={"experiment": test_name, "metric": metric, "arm": arm, "value": value},
+            measured={
+                "experiment": test_name,
+                "metric": metric,
+                "arm": arm,
+                "value": value,
+            },
             personal={"unit": unit},
             lead_id=row.lead_id,
             session_id=row.id,
@@ -214,15 +277,25 @@ class ABTestingService:
         statement = select(Experiment.name, Experiment.seed, Experiment.epoch).where(
             Experiment.name.in_(names)
         )
-        found = {name: (seed, epoch) for name, seed, epoch in self.session.execute(statement)}
+        found = {
+            name: (seed, epoch) for name, seed, epoch in self.session.execute(statement)
+        }
         missing = [name for name in names if name not in found]
         if missing:
             rows = [
-                {"name": name, "seed": secrets.token_hex(8), "epoch": 1, "created_at": now}
+                {
+                    "name": name,
+                    "seed": secrets.token_hex(8),
+                    "epoch": 1,
+                    "created_at": now,
+                }
                 for name in missing
             ]
             self.session.execute(self._insert(Experiment, rows))
-            found = {name: (seed, epoch) for name, seed, epoch in self.session.execute(statement)}
+            found = {
+                name: (seed, epoch)
+                for name, seed, epoch in self.session.execute(statement)
+            }
         return found
 
     def _assignment(
@@ -243,6 +316,31 @@ class ABTestingService:
 
     def _insert(self, table: type[Any], rows: list[dict[str, Any]]) -> Any:
         """An insert that leaves rows alone which are there: the first one wins."""
-        dialect = sqlite if self.session.get_bind().dialect.name == "sqlite" else postgresql
+        dialect = (
+            sqlite if self.session.get_bind().dialect.name == "sqlite" else postgresql
+        )
         statement: Insert = dialect.insert(table).values(rows).on_conflict_do_nothing()
         return statement
+
+
+def _outcomes(fact: Event) -> Iterator[tuple[str, float | None]]:
+    """The goals that a fact means were reached, each with its value if it has one."""
+    said = fact.measured
+    if fact.kind == FactKind.JOURNEY_COMPLETED:
+        yield "completed", None
+    elif fact.kind == FactKind.LEAD_CLASSIFIED:
+        if said["to"] in (Classification.MQL, Classification.SQL):
+            yield "mql", None
+        if said["to"] == Classification.SQL:
+            yield "sql", None
+    elif fact.kind == FactKind.OUTCOME_RECORDED and said["outcome"] == Outcome.WON:
+        yield "deal_won", said.get("value")
+    elif (
+        fact.kind == FactKind.BEHAVIOR_REPORTED
+        and said["action"] == Action.DEMO_REQUESTED
+    ):
+        yield "demo_request", None
+    elif fact.kind in (FactKind.PROFILE_UPDATED, FactKind.ANSWER_RECORDED) and said.get(
+        "contact"
+    ):
+        yield "contact_shared", None
