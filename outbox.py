@@ -25,9 +25,12 @@ from models import Delivery, DeliveryAttempt, Destination, Event, Job, PendingFa
 
 # How long who has claimed something may take; longer than any sending's time limit.
 LEASE = timedelta(seconds=60)
+# Somebody who failed over a fact hears of it again so much later, then twice as late …
+LISTEN_AGAIN, LONGEST_SILENCE = timedelta(seconds=30), timedelta(hours=6)
 # At most so many leases of one destination at a time: a slow one must leave room for the others.
 AT_ONCE = 4
 WORKING, STOPPED = "working", "stopped"
+_DONE = (DeliveryStatus.DELIVERED, DeliveryStatus.DEAD)
 # Where a unit of work notes that somebody must hear of it.
 RANG = "leadline.rang"
 
@@ -70,7 +73,10 @@ def record_once(session: Session, fact: NewFact) -> int | None:
     """Write a fact whose idempotency key is not in the log yet; None when it is."""
     assert fact.idempotency_key, "only a key tells a repeat from news"
     statement = (
-        _insert(session)(Event).values(_row(fact)).on_conflict_do_nothing().returning(Event.id)
+        _insert(session)(Event)
+        .values(_row(fact))
+        .on_conflict_do_nothing()
+        .returning(Event.id)
     )
     event_id = session.scalar(statement)
     if event_id is not None:
@@ -110,7 +116,11 @@ def _row(fact: NewFact) -> dict[str, Any]:
 
 def _to_relay(session: Session, recorded: Iterable[tuple[int, NewFact]]) -> None:
     rows = [
-        {"event_id": event_id, "due_at": fact.recorded_at or fact.occurred_at, "attempts": 0}
+        {
+            "event_id": event_id,
+            "due_at": fact.recorded_at or fact.occurred_at,
+            "attempts": 0,
+        }
         for event_id, fact in recorded
         if fact.kind in RELAYED
     ]
@@ -132,7 +142,9 @@ def take_facts(session: Session, now: datetime, limit: int) -> list[Event]:
         .with_for_update(skip_locked=True)
     )
     ids = session.scalars(waiting).all()
-    return list(session.scalars(select(Event).where(Event.id.in_(ids)).order_by(Event.id)))
+    return list(
+        session.scalars(select(Event).where(Event.id.in_(ids)).order_by(Event.id))
+    )
 
 
 def all_heard(session: Session, event_ids: Sequence[int]) -> None:
@@ -140,13 +152,17 @@ def all_heard(session: Session, event_ids: Sequence[int]) -> None:
     session.execute(delete(PendingFact).where(PendingFact.event_id.in_(event_ids)))
 
 
-def tell_again(session: Session, event_ids: Sequence[int], due_at: datetime, error: str) -> None:
-    """Somebody failed over these facts: they are told once more, later."""
-    session.execute(
-        update(PendingFact)
-        .where(PendingFact.event_id.in_(event_ids))
-        .values(due_at=due_at, attempts=PendingFact.attempts + 1, error=error)
+def tell_again(
+    session: Session, event_ids: Sequence[int], now: datetime, error: str
+) -> None:
+    """Somebody failed over these facts: they are told once more, each time later, for ever."""
+    waiting = session.scalars(
+        select(PendingFact).where(PendingFact.event_id.in_(event_ids))
     )
+    for row in waiting:
+        row.due_at = now + min(LISTEN_AGAIN * 2**row.attempts, LONGEST_SILENCE)
+        row.attempts, row.error = row.attempts + 1, error
+    session.flush()
 
 
 # Deliveries
@@ -188,7 +204,10 @@ def enqueue(
     if not rows:
         return []
     statement = (
-        _insert(session)(Delivery).values(rows).on_conflict_do_nothing().returning(Delivery.id)
+        _insert(session)(Delivery)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .returning(Delivery.id)
     )
     ids = list(session.scalars(statement))
     if ids:
@@ -218,7 +237,9 @@ def claim(
     if only is not None:
         due = due.where(Delivery.id.in_(only))
     ids = session.scalars(
-        due.order_by(Delivery.due_at, Delivery.id).limit(limit).with_for_update(skip_locked=True)
+        due.order_by(Delivery.due_at, Delivery.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     ).all()
     claimed = session.scalars(
         update(Delivery)
@@ -271,7 +292,11 @@ def give_back(session: Session, delivery: Delivery, now: datetime) -> None:
     _settled(
         session,
         delivery,
-        {"status": str(DeliveryStatus.PENDING), "due_at": now, "attempts": Delivery.attempts - 1},
+        {
+            "status": str(DeliveryStatus.PENDING),
+            "due_at": now,
+            "attempts": Delivery.attempts - 1,
+        },
     )
 
 
@@ -286,9 +311,13 @@ class Settlement:
     reply: str | None = None
     progress: Mapping[str, Any] | None = None
     seconds: float = 0.0
+    # Whether the schedule of retries goes on; a pause that the vendor asked for is no failure.
+    counts: bool = True
 
 
-def settle(session: Session, delivery: Delivery, result: Settlement, now: datetime) -> bool:
+def settle(
+    session: Session, delivery: Delivery, result: Settlement, now: datetime
+) -> bool:
     """Write down an attempt and its result; False when the lease had gone to somebody else."""
     final = result.due_at is None
     values = {
@@ -301,6 +330,8 @@ def settle(session: Session, delivery: Delivery, result: Settlement, now: dateti
         "progress": dict(result.progress) if result.progress else None,
         "settled_at": now if final else None,
     }
+    if not result.counts:
+        values["attempts"] = Delivery.attempts - 1
     is_ours = _settled(session, delivery, values)
     session.add(
         DeliveryAttempt(
@@ -331,7 +362,9 @@ def _settled(session: Session, delivery: Delivery, values: Mapping[str, Any]) ->
     return result.scalar_one_or_none() is not None
 
 
-def _settle_digested(session: Session, digest_id: str, status: str, now: datetime) -> None:
+def _settle_digested(
+    session: Session, digest_id: str, status: str, now: datetime
+) -> None:
     """What a digest carried shares its fate."""
     session.execute(
         update(Delivery)
@@ -359,6 +392,21 @@ def release(session: Session, destination_id: str, now: datetime) -> None:
         {"status": str(DeliveryStatus.PENDING), "due_at": now},
     )
     ring(session)
+
+
+def drop(session: Session, destination_id: str, reason: str, now: datetime) -> None:
+    """Nothing more goes to a destination that somebody took away."""
+    _of_destination(
+        session,
+        destination_id,
+        [one for one in DeliveryStatus if one not in _DONE],
+        {
+            "status": str(DeliveryStatus.DEAD),
+            "due_at": None,
+            "reason": reason,
+            "settled_at": now,
+        },
+    )
 
 
 def _of_destination(
@@ -396,15 +444,13 @@ def send_again(session: Session, delivery: Delivery, now: datetime) -> None:
 
 def cancel(session: Session, lead_id: int, reason: str, now: datetime) -> None:
     """Nobody hears of an erased lead any more."""
-    waiting = [
-        str(status)
-        for status in DeliveryStatus
-        if status not in (DeliveryStatus.DELIVERED, DeliveryStatus.DEAD)
-    ]
+    waiting = [str(status) for status in DeliveryStatus if status not in _DONE]
     session.execute(
         update(Delivery)
         .where(Delivery.lead_id == lead_id, Delivery.status.in_(waiting))
-        .values(status=str(DeliveryStatus.DEAD), due_at=None, reason=reason, settled_at=now)
+        .values(
+            status=str(DeliveryStatus.DEAD), due_at=None, reason=reason, settled_at=now
+        )
     )
 
 

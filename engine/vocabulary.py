@@ -143,6 +143,7 @@ class FactKind(StrEnum):
     LEAD_WOKEN = "lead.woken"
     OUTCOME_RECORDED = "outcome.recorded"
     ALERT_RAISED = "alert.raised"
+    DIGEST_MADE = "digest.made"
     DESTINATION_STOPPED = "destination.stopped"
     TIER_CHANGED = "lead.tier_changed"
     SETTINGS_CHANGED = "settings.changed"
@@ -165,6 +166,7 @@ RELAYED = frozenset(
         FactKind.ACTIVITY_LOGGED,
         FactKind.FOLLOW_UP_DUE,
         FactKind.OUTCOME_RECORDED,
+        FactKind.TIER_CHANGED,
         FactKind.DESTINATION_STOPPED,
     }
 )

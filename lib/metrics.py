@@ -51,6 +51,9 @@ class Metrics:
         self.behaviors = self._counter("behaviors", "Behaviours reported.")
         self.rate_limited = self._counter("rate_limited", "Requests refused as too many.")
         self._leads_classified = self._counter("leads_classified", "Changes of class.", "class")
+        self._deliveries = self._counter(
+            "deliveries", "Attempts to deliver.", "channel", "outcome"
+        )
 
     def allow_routes(self, routes: Iterable[str]) -> None:
         """Adds URL rules that may be a label; all others count as unmatched."""
@@ -66,6 +69,10 @@ class Metrics:
     def lead_classified(self, class_: str) -> None:
         """Counts a lead that came into this class."""
         self._leads_classified.labels(class_ if class_ in self._classes else OTHER).inc()
+
+    def delivery(self, channel: str, outcome: str) -> None:
+        """Counts an attempt to deliver; both words are ours, never a visitor's."""
+        self._deliveries.labels(channel, outcome).inc()
 
     def render(self) -> bytes:
         """Everything counted, by all processes of the server, in the Prometheus text format."""
