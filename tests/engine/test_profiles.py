@@ -220,6 +220,12 @@ def test_weights_of_ones_own_may_be_in_any_unit():
     assert part(ours, "email_click_rate").weight == 0
 
 
+def test_a_weight_at_the_edge_of_numbers_is_still_the_whole():
+    ours = profile_score(WEIGHTED, Signals(), weights={"recency": 1e308})
+
+    assert (part(ours, "recency").weight, ours.score) == (100, 0)
+
+
 def test_where_only_what_is_missing_has_weight_the_score_is_0_and_covers_nothing():
     ours = profile_score(WEIGHTED, Signals(), weights={"deal_stage": 1.0})
 
