@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("paused_until", MOMENT, nullable=True),
         sa.Column("failing_since", MOMENT, nullable=True),
+        sa.Column("last_failed_at", MOMENT, nullable=True),
         sa.Column("last_delivered_at", MOMENT, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
