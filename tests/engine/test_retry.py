@@ -143,6 +143,7 @@ def test_the_first_failure_is_where_it_begins():
     ("hours", "since"),
     [
         ((0, 24), 0),
+        ((0, 1, 24), 0),
         ((0, 24.5), 24.5),
         ((0, 1, 24.5), 1),
         ((0, 1, 25), 1),
