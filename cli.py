@@ -17,7 +17,7 @@ COMMAND_LINE = "command line"
 
 def register(app: Flask) -> None:
     """Give the application its commands."""
-    for command in (create_key, revoke_key, list_keys, replay, erase_lead):
+    for command in (create_key, revoke_key, list_keys, replay, erase_lead, experiments_selftest):
         app.cli.add_command(command)
 
 
@@ -76,6 +76,27 @@ def erase_lead(lead_id: int) -> None:
     with _unit() as services:
         services.privacy.erase_lead(lead_id, actor=COMMAND_LINE)
     click.echo(f"Lead {lead_id} erased.")
+
+
+@click.command("experiments-selftest")
+@click.option("--full", is_flag=True, help="Ten times as many runs: minutes instead of seconds.")
+def experiments_selftest(full: bool) -> None:
+    """Show by simulation what the statistics promise, each beside the wrong way failing."""
+    # Here, because a process that serves chats must not import NumPy and SciPy.
+    from engine.statistics.simulations.checks import FULL, QUICK
+    from engine.statistics.simulations.selftest import run_all
+
+    failed = 0
+    click.echo(f"{'':6}{'measured':>12}  {'must be':16}{'wrong way':>12}  {'must be':12}what")
+    for check in run_all(FULL if full else QUICK):
+        failed += not check.passed
+        click.echo(
+            f"{'ok' if check.passed else 'FAIL':6}{check.measured:>12.4f}  {str(check.limit):16}"
+            f"{check.control:>12.4f}  {str(check.control_limit):12}{check.name}"
+        )
+    click.echo(f"{failed} failed")
+    if failed:
+        raise SystemExit(1)
 
 
 @contextmanager
