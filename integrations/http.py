@@ -63,6 +63,7 @@ HOST = re.compile(
 )
 # What the C library takes for a number, such as 127.1 or 0x7f.1: never a name.
 NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
+ADDRESS = re.compile(r"[0-9a-f:.]{2,45}")
 SECONDS = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*")
 
 PRIVATE = tuple(
@@ -379,13 +380,15 @@ def _no_host() -> str:
 
 def _location(written: str) -> str:
     """The host that a redirect names, if it is one that can be shown."""
+    if not written:
+        return "no place"
     try:
-        host = urlsplit(written.strip()).hostname or ""
+        host = urlsplit(written).hostname
     except ValueError:
-        host = ""
-    if host:
-        return host if HOST.fullmatch(host) or re.fullmatch("[0-9a-f:.]+", host) else "elsewhere"
-    return "another path" if written else "nowhere"
+        return "another place"
+    if host is None:
+        return "another path"
+    return host if HOST.fullmatch(host) or ADDRESS.fullmatch(host) else "another place"
 
 
 def _left(until: float) -> float:
