@@ -17,17 +17,25 @@ from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, make_
 import cli
 import services
 from config import Settings, SettingsError, load_settings
+from jobs import relay
 from lib import logging
+from notification_service import ASKED
 from services import Services
 from services.resources import Resources
 from web import endpoints, errors, headers, limits
-from web.api import ab_tests, analytics, catalog, conversation, exports, health, leads
+from web.api import ab_tests, alerts, analytics, catalog, conversation, deliveries, exports, health
+from web.api import jobs as jobs_api
+from web.api import leads
 from web.widget import chat, files, shop
 
 BLUEPRINTS = (
     (conversation.api, ""),
     (catalog.api, ""),
+    # Before the leads: "refresh" is no id of one.
+    (jobs_api.api, ""),
     (leads.api, ""),
+    (alerts.api, ""),
+    (deliveries.api, ""),
     (exports.api, ""),
     (analytics.api, ""),
     (ab_tests.api, ""),
@@ -73,6 +81,9 @@ def unit_of_work() -> Iterator[Services]:
     """The use cases in one transaction of this process, committed when the block ends."""
     with services.unit_of_work(resources()) as ours:
         yield ours
+    asked = ours.session.info.pop(ASKED, ())
+    if asked:
+        relay.send_asked(ours.resources, asked)
 
 
 def serve() -> None:

@@ -73,10 +73,7 @@ def record_once(session: Session, fact: NewFact) -> int | None:
     """Write a fact whose idempotency key is not in the log yet; None when it is."""
     assert fact.idempotency_key, "only a key tells a repeat from news"
     statement = (
-        _insert(session)(Event)
-        .values(_row(fact))
-        .on_conflict_do_nothing()
-        .returning(Event.id)
+        _insert(session)(Event).values(_row(fact)).on_conflict_do_nothing().returning(Event.id)
     )
     event_id = session.scalar(statement)
     if event_id is not None:
@@ -142,9 +139,7 @@ def take_facts(session: Session, now: datetime, limit: int) -> list[Event]:
         .with_for_update(skip_locked=True)
     )
     ids = session.scalars(waiting).all()
-    return list(
-        session.scalars(select(Event).where(Event.id.in_(ids)).order_by(Event.id))
-    )
+    return list(session.scalars(select(Event).where(Event.id.in_(ids)).order_by(Event.id)))
 
 
 def all_heard(session: Session, event_ids: Sequence[int]) -> None:
@@ -152,13 +147,9 @@ def all_heard(session: Session, event_ids: Sequence[int]) -> None:
     session.execute(delete(PendingFact).where(PendingFact.event_id.in_(event_ids)))
 
 
-def tell_again(
-    session: Session, event_ids: Sequence[int], now: datetime, error: str
-) -> None:
+def tell_again(session: Session, event_ids: Sequence[int], now: datetime, error: str) -> None:
     """Somebody failed over these facts: they are told once more, each time later, for ever."""
-    waiting = session.scalars(
-        select(PendingFact).where(PendingFact.event_id.in_(event_ids))
-    )
+    waiting = session.scalars(select(PendingFact).where(PendingFact.event_id.in_(event_ids)))
     for row in waiting:
         row.due_at = now + min(LISTEN_AGAIN * 2**row.attempts, LONGEST_SILENCE)
         row.attempts, row.error = row.attempts + 1, error
@@ -204,10 +195,7 @@ def enqueue(
     if not rows:
         return []
     statement = (
-        _insert(session)(Delivery)
-        .values(rows)
-        .on_conflict_do_nothing()
-        .returning(Delivery.id)
+        _insert(session)(Delivery).values(rows).on_conflict_do_nothing().returning(Delivery.id)
     )
     ids = list(session.scalars(statement))
     if ids:
@@ -237,9 +225,7 @@ def claim(
     if only is not None:
         due = due.where(Delivery.id.in_(only))
     ids = session.scalars(
-        due.order_by(Delivery.due_at, Delivery.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+        due.order_by(Delivery.due_at, Delivery.id).limit(limit).with_for_update(skip_locked=True)
     ).all()
     claimed = session.scalars(
         update(Delivery)
@@ -315,12 +301,10 @@ class Settlement:
     counts: bool = True
 
 
-def settle(
-    session: Session, delivery: Delivery, result: Settlement, now: datetime
-) -> bool:
+def settle(session: Session, delivery: Delivery, result: Settlement, now: datetime) -> bool:
     """Write down an attempt and its result; False when the lease had gone to somebody else."""
     final = result.due_at is None
-    values = {
+    values: dict[str, Any] = {
         "status": str(result.status),
         "due_at": result.due_at,
         "lease": None,
@@ -362,9 +346,7 @@ def _settled(session: Session, delivery: Delivery, values: Mapping[str, Any]) ->
     return result.scalar_one_or_none() is not None
 
 
-def _settle_digested(
-    session: Session, digest_id: str, status: str, now: datetime
-) -> None:
+def _settle_digested(session: Session, digest_id: str, status: str, now: datetime) -> None:
     """What a digest carried shares its fate."""
     session.execute(
         update(Delivery)
@@ -448,9 +430,7 @@ def cancel(session: Session, lead_id: int, reason: str, now: datetime) -> None:
     session.execute(
         update(Delivery)
         .where(Delivery.lead_id == lead_id, Delivery.status.in_(waiting))
-        .values(
-            status=str(DeliveryStatus.DEAD), due_at=None, reason=reason, settled_at=now
-        )
+        .values(status=str(DeliveryStatus.DEAD), due_at=None, reason=reason, settled_at=now)
     )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, post_load, validate
 
-from engine.vocabulary import Classification, Tier
+from engine.vocabulary import Classification, DeliveryStatus, Outcome, Tier
+from lib.clock import day_range
 
 LONGEST_ID = 255
 LONGEST_ANSWER = 5000
 LONGEST_YEAR = 366 * 24 * 3600
+LONGEST_ACTIVITY = 7 * 24 * 3600
 MOST_PARTS = 100
 
 # --- Kinds of fields ---------------------------------------------------------------------------
@@ -113,6 +116,23 @@ class Shortened(fields.String):
         return text[: self.longest] or None
 
 
+class Moment(fields.Field[Any]):
+    """A moment in ISO 8601; without an offset in UTC, a date alone is its first moment there."""
+
+    default_error_messages = {
+        "invalid": "This must be a moment such as 2026-11-21T09:30:00Z, in the years 1900 to 9998."
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            moment, _ = day_range(value if isinstance(value, str) else "?", None)
+        except ValueError:
+            raise self.make_error("invalid") from None
+        if moment is None:
+            raise self.make_error("invalid")
+        return moment
+
+
 class ConsentGiven(fields.Field[Any]):
     """Whether the visitor agreed, and to which version of the text."""
 
@@ -140,6 +160,13 @@ def session_id_field() -> fields.String:
         validate=validate.Length(1, LONGEST_ID),
         metadata={"description": "The session's id, from /api/session/start."},
     )
+
+
+def moment_field(description: str, **kwargs: Any) -> Moment:
+    """A moment, with what it means."""
+    kinds: Any = ["string", "null"] if kwargs.get("allow_none") else "string"
+    notes = {"type": kinds, "format": "date-time", "description": description}
+    return Moment(metadata=notes, **kwargs)
 
 
 def honeypot_field() -> fields.String:
@@ -470,6 +497,9 @@ class LeadOut(LeadRowOut):
     is_snoozed = fields.Boolean(required=True, allow_none=True)
     interaction_count = fields.Integer(required=True, allow_none=True)
     last_interaction_type = fields.String(required=True, allow_none=True)
+    activities = fields.List(fields.Dict(), required=True)
+    follow_ups = fields.List(fields.Dict(), required=True)
+    outcome = fields.String(required=True, allow_none=True)
 
 
 def _short(longest: int = 255) -> fields.String:
@@ -503,6 +533,99 @@ class LeadIn(Plain):
     campaign = _short()
     source = fields.String(validate=validate.Length(1, 255))
     utm_source = _short()
+
+
+class LeadEditIn(LeadIn):
+    """What somebody changes about a lead."""
+
+    snoozed_until = moment_field("Until when the lead rests; null wakes it.", allow_none=True)
+
+
+class ActivityIn(Plain):
+    """What somebody did with a lead, or heard of it."""
+
+    kind = fields.String(
+        required=True,
+        validate=validate.Length(1, 32),
+        metadata={
+            "description": "call, email, meeting, note; email_open, email_click, email_reply,"
+            " website_visit, pricing_request, demo_requested; or a lower-case word of your own."
+        },
+    )
+    duration = StrictNumber(
+        allow_none=True,
+        validate=validate.Range(0, LONGEST_ACTIVITY),
+        metadata={"description": "Seconds."},
+    )
+    method = _short(64)
+    status = _short(64)
+    outcome = _short(64)
+    note = _short(LONGEST_ANSWER)
+    occurred_at = moment_field("When it was; now, if left out.", allow_none=True)
+
+
+class FollowUpIn(Plain):
+    """When somebody means to turn to a lead again."""
+
+    due_at = moment_field("When it is due.", required=True)
+    note = _short(LONGEST_ANSWER)
+
+
+class OutcomeIn(Plain):
+    """How the sale ended."""
+
+    outcome = fields.String(required=True, validate=validate.OneOf([str(one) for one in Outcome]))
+    value = StrictNumber(
+        allow_none=True,
+        validate=validate.Range(0, 1e15),
+        metadata={"description": "What it is worth, in the workspace's currency."},
+    )
+    occurred_at = moment_field("When it was; now, if left out.", allow_none=True)
+
+
+class WorkedOut(Reply):
+    """A lead's score after somebody did something with it."""
+
+    lead_id = fields.String(required=True)
+    score = fields.Float(required=True)
+    lead_score = fields.Integer(required=True)
+    score_category = fields.String(required=True)
+    classification = fields.String(required=True)
+
+
+class ActivityOut(WorkedOut):
+    """An activity as it was kept, and the lead's score."""
+
+    id = fields.String(required=True)
+    kind = fields.String(required=True)
+    duration = fields.Float(required=True, allow_none=True)
+    method = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True, allow_none=True)
+    outcome = fields.String(required=True, allow_none=True)
+    note = fields.String(required=True, allow_none=True)
+    actor = fields.String(required=True)
+    occurred_at = fields.String(required=True)
+    recorded_at = fields.String(required=True)
+
+
+class FollowUpOut(WorkedOut):
+    """A follow-up as it was kept, and the lead's score."""
+
+    id = fields.String(required=True)
+    due_at = fields.String(required=True)
+    note = fields.String(required=True, allow_none=True)
+    assigned_to = fields.String(required=True, allow_none=True)
+    reminded_at = fields.String(required=True, allow_none=True)
+    done_at = fields.String(required=True, allow_none=True)
+
+
+class OutcomeOut(WorkedOut):
+    """How the sale ended, and the lead's score."""
+
+    outcome = fields.String(required=True)
+    value = fields.Float(required=True, allow_none=True)
+    occurred_at = fields.String(required=True)
+    stage = fields.String(required=True, allow_none=True)
 
 
 class DeletedOut(Reply):
@@ -573,3 +696,151 @@ class ConversionOut(Reply):
 
     logged = fields.Boolean(required=True)
     reason = fields.String()
+
+
+# --- Alerts ------------------------------------------------------------------------------------
+
+
+def _flag() -> fields.Boolean:
+    """A JSON true or false; a text that looks like one is not."""
+    return fields.Boolean(truthy={True}, falsy={False})
+
+
+class QuietHoursField(fields.Dict):
+    """When nobody is to be woken: {"start": "22:00", "end": "07:00", "tz": "Asia/Kolkata"}."""
+
+
+class AlertsConfigIn(Plain):
+    """What is to change in the configuration of alerts; everything else stays."""
+
+    queue_profile = fields.String(validate=validate.Length(max=64))
+    hot_threshold = StrictNumber(allow_none=True)
+    warm_threshold = StrictNumber(allow_none=True)
+    sql_requires_contact = _flag()
+    enable_slack = _flag()
+    enable_discord = _flag()
+    enable_teams = _flag()
+    enable_email = _flag()
+    triggers = fields.Dict(keys=fields.String(), values=_flag())
+    quiet_hours = QuietHoursField(allow_none=True)
+
+
+class AlertsConfigOut(Reply):
+    """The configuration of alerts as stored, whole."""
+
+    queue_profile = fields.String(required=True)
+    hot_threshold = fields.Float(required=True, allow_none=True)
+    warm_threshold = fields.Float(required=True, allow_none=True)
+    sql_requires_contact = fields.Boolean(required=True)
+    enable_slack = fields.Boolean(required=True)
+    enable_discord = fields.Boolean(required=True)
+    enable_teams = fields.Boolean(required=True)
+    enable_email = fields.Boolean(required=True)
+    triggers = fields.Dict(required=True)
+    quiet_hours = fields.Dict(required=True, allow_none=True)
+
+
+class _DestinationChoices(Plain):
+    name = fields.String(allow_none=True, validate=validate.Length(max=255))
+    triggers = fields.List(
+        fields.String(validate=validate.Length(max=64)),
+        allow_none=True,
+        validate=validate.Length(max=20),
+    )
+    enabled = _flag()
+    quiet_hours = QuietHoursField(allow_none=True)
+    digest = fields.String(allow_none=True, validate=validate.Length(max=16))
+
+
+class DestinationIn(_DestinationChoices):
+    """A place that is to hear of leads."""
+
+    channel = fields.String(required=True, validate=validate.Length(max=16))
+    address = fields.String(required=True, validate=validate.Length(1, LONGEST_ANSWER))
+
+
+class DestinationChangeIn(_DestinationChoices):
+    """What is to change in a destination."""
+
+    channel = fields.String(validate=validate.Length(max=16))
+    address = fields.String(validate=validate.Length(1, LONGEST_ANSWER))
+    rotate_secret = _flag()
+
+
+class DestinationOut(Reply):
+    """A destination; its address is masked."""
+
+    id = fields.String(required=True)
+    channel = fields.String(required=True)
+    address = fields.String(required=True, allow_none=True)
+    triggers = fields.List(fields.String(), required=True, allow_none=True)
+    enabled = fields.Boolean(required=True)
+    quiet_hours = fields.Dict(required=True, allow_none=True)
+    state = fields.String(required=True)
+    reason = fields.String(required=True, allow_none=True)
+
+
+class DestinationsOut(Reply):
+    """Every destination."""
+
+    destinations = fields.List(fields.Nested(DestinationOut), required=True)
+
+
+class TestOut(Reply):
+    """A test message on its way."""
+
+    __test__ = False
+
+    delivery_id = fields.String(required=True)
+    status = fields.String(required=True)
+
+
+class DeliveriesQuery(Plain):
+    """Which deliveries, and which page of them."""
+
+    lead = fields.String(validate=validate.Length(max=32))
+    destination = fields.String(validate=validate.Length(max=32))
+    status = fields.String(validate=validate.OneOf([str(one) for one in DeliveryStatus]))
+    limit = fields.Integer(validate=validate.Range(1, 200))
+    cursor = fields.String(validate=validate.Length(max=500))
+
+
+class DeliveryOut(Reply):
+    """One alert on its way to one destination."""
+
+    id = fields.String(required=True)
+    lead_id = fields.String(required=True, allow_none=True)
+    trigger = fields.String(required=True)
+    destination = fields.Dict(required=True)
+    channel = fields.String(required=True)
+    status = fields.String(required=True)
+    attempts = fields.Integer(required=True)
+    next_try_at = fields.String(required=True, allow_none=True)
+    reply = fields.String(required=True, allow_none=True)
+
+
+class DeliveriesOut(Reply):
+    """A page of deliveries, the newest first."""
+
+    deliveries = fields.List(fields.Nested(DeliveryOut), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+# --- Jobs --------------------------------------------------------------------------------------
+
+
+class JobAcceptedOut(Reply):
+    """Work that was taken on; watch it under `Location`."""
+
+    job_id = fields.String(required=True)
+    status = fields.String(required=True)
+
+
+class JobOut(JobAcceptedOut):
+    """How far a piece of work is."""
+
+    kind = fields.String(required=True)
+    done = fields.Integer(required=True)
+    total = fields.Integer(required=True, allow_none=True)
+    result = fields.Dict(allow_none=True)
+    error = fields.String(allow_none=True)

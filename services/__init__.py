@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
@@ -18,10 +19,16 @@ from outbox import RANG
 from services.account_service import AccountService
 from services.analytics_service import AnalyticsService
 from services.catalog_service import CatalogService
+from services.delivery_log import DeliveryLog
+from services.destination_service import DestinationService
+from services.diary_service import DiaryService
 from services.export_service import ExportService
+from services.job_service import JobService
 from services.lead_book import LeadBook
 from services.lead_list import LeadList
+from services.lead_scores import LeadScores
 from services.lead_service import LeadService
+from services.pipeline_service import PipelineService
 from services.privacy_service import PrivacyService
 from services.question_service import QuestionService
 from services.replay_service import ReplayService
@@ -37,11 +44,17 @@ __all__ = [
     "AccountService",
     "AnalyticsService",
     "CatalogService",
+    "DeliveryLog",
+    "DestinationService",
+    "DiaryService",
     "ExportService",
+    "JobService",
     "LeadBook",
     "LeadList",
+    "LeadScores",
     "LeadService",
     "NotificationService",
+    "PipelineService",
     "PrivacyService",
     "QuestionService",
     "ReplayService",
@@ -64,6 +77,10 @@ class Services:
     def __init__(self, session: Session, resources: Resources) -> None:
         self.session = session
         self.resources = resources
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self.resources.clock.now()
 
     def make(self, service: type[S]) -> S:
         """A use case of this unit."""
@@ -108,6 +125,46 @@ class Services:
     def leads(self) -> LeadService:
         """Leads as conversations bear them."""
         return self.make(LeadService)
+
+    @cached_property
+    def lead_scores(self) -> LeadScores:
+        """What the scoring profiles make of a lead."""
+        return self.make(LeadScores)
+
+    @cached_property
+    def deliveries(self) -> DeliveryLog:
+        """What was sent where."""
+        return self.make(DeliveryLog)
+
+    @cached_property
+    def destinations(self) -> DestinationService:
+        """Who hears of leads."""
+        return self.make(DestinationService)
+
+    @cached_property
+    def diary(self) -> DiaryService:
+        """Activities and follow-ups."""
+        return self.make(DiaryService)
+
+    @cached_property
+    def pipeline(self) -> PipelineService:
+        """Stages, owners, snooze, outcomes."""
+        return self.make(PipelineService)
+
+    @cached_property
+    def jobs(self) -> JobService:
+        """Work in the background."""
+        return self.make(JobService)
+
+    @cached_property
+    def notifications(self) -> NotificationService:
+        """Alerts."""
+        return self.make(NotificationService)
+
+    @cached_property
+    def store(self) -> SessionStore:
+        """Sessions under their lock."""
+        return self.make(SessionStore)
 
     @cached_property
     def privacy(self) -> PrivacyService:
@@ -179,13 +236,16 @@ def prepare(resources: Resources) -> None:
 
 
 def _keep_shipped(resources: Resources) -> None:
-    """Of several processes that start together one stores the version; the others find it."""
-    try:
-        with session_scope(resources.engine) as session:
-            WorkflowService(session, resources).keep_shipped()
-    except IntegrityError:
-        with session_scope(resources.engine) as session:
-            WorkflowService(session, resources).keep_shipped()
+    """Of several processes that start together one stores the rows; the others find them."""
+    for attempt in (1, 2):
+        try:
+            with session_scope(resources.engine) as session:
+                WorkflowService(session, resources).keep_shipped()
+                DestinationService(session, resources).keep_defaults()
+            return
+        except IntegrityError:
+            if attempt == 2:
+                raise
 
 
 def _older_revisions() -> list[str]:

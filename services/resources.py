@@ -6,6 +6,8 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Engine
@@ -14,11 +16,18 @@ from config import Settings, SettingsError
 from database import make_engine
 from engine.workflow import Workflow
 from engine.workflow_reader import WorkflowInvalid, read_workflow
+from integrations.channels.base import Channel
+from integrations.smtp import SmtpSettings
 from lib.clock import Clock, SystemClock
 from lib.crypto import TokenSigner, sha256_hex
 from lib.doorbell import Doorbell
 from lib.metrics import Metrics
+from models import Destination
+from outbox import LEASE
 from workflow_config import ACTIVE_TESTS, WORKFLOW_CONFIG
+
+ENVIRONMENT = "environment"
+GMAIL = "smtp.gmail.com"
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class Resources:
     # Versions this process has read, by number and arms; a version never changes.
     workflows: dict[Any, Workflow] = field(default_factory=dict)
     readiness: Readiness = field(default_factory=Readiness)
+    # How long who has claimed a delivery or a job may take.
+    lease: timedelta = LEASE
     # Wakes the relay of this process, if it has one.
     doorbell: Doorbell = field(default_factory=Doorbell)
 
@@ -67,14 +78,26 @@ class Resources:
 
         SettingsError says which line of the workflow a visitor would trip over.
         """
+        clock = clock or SystemClock()
         return cls(
             settings=settings,
-            clock=clock or SystemClock(),
+            clock=clock,
             engine=make_engine(settings.database_url, may_drop=settings.is_development),
             signer=TokenSigner(settings.signing_keys()),
             metrics=Metrics(),
             shipped=read_shipped(workflow, tests),
         )
+
+    @cached_property
+    def channels(self) -> Mapping[str, Channel]:
+        """Every channel by its name."""
+        return make_channels(self.settings, self.clock)
+
+    def address_of(self, place: Destination) -> str | None:
+        """Where a destination is; the environment's secrets never reach the database."""
+        if place.source != ENVIRONMENT:
+            return place.address
+        return default_addresses(self.settings).get(place.id)
 
     def tiers(self, workflow: Workflow) -> tuple[float, float]:
         """From which score on a lead is hot and warm: the environment, else the workflow."""
@@ -95,3 +118,64 @@ def read_shipped(config: Mapping[str, Any], tests: Mapping[str, Any]) -> Shipped
     text = json.dumps({"workflow": config, "tests": tests}, ensure_ascii=False)
     plain = json.loads(text)
     return Shipped(plain, workflow, sha256_hex(text))
+
+
+def make_channels(settings: Settings, clock: Clock) -> Mapping[str, Channel]:
+    """Every channel by its name; in demo mode they record instead of sending."""
+    # Imported here: a process that only serves chats needs none of them.
+    from integrations.channels.discord import Discord
+    from integrations.channels.email import Email
+    from integrations.channels.other import Other
+    from integrations.channels.recorded import Recorded
+    from integrations.channels.slack import Slack
+    from integrations.channels.teams import Teams
+    from integrations.channels.webhook import Webhook
+    from integrations.http import HttpDoor
+
+    door = HttpDoor(allowed_networks=settings.OUTBOUND_ALLOWED_NETWORKS)
+    smtp = smtp_settings(settings) or SmtpSettings(host="")
+    email = Email(smtp, clock, settings.APP_URL, is_test=settings.is_development)
+    channels: tuple[Channel, ...] = (
+        Slack(door, clock),
+        Discord(door, clock),
+        Teams(door, clock),
+        Webhook(door, clock),
+        email,
+        Other(clock),
+    )
+    if settings.DEMO_MODE:
+        channels = tuple(Recorded(channel) for channel in channels)
+    return {channel.name: channel for channel in channels}
+
+
+def smtp_settings(settings: Settings) -> SmtpSettings | None:
+    """How e-mail leaves, by either dialect of the environment; None when it cannot."""
+    off = settings.channels_off
+    sender = settings.SENDER_EMAIL or settings.EMAIL_HOST_USER
+    host = settings.EMAIL_HOST or (GMAIL if settings.SENDER_EMAIL else "")
+    if not sender or not host or "EMAIL_PORT" in off or "EMAIL_USE_TLS" in off:
+        return None
+    password = settings.EMAIL_HOST_PASSWORD or settings.SENDER_PASSWORD
+    return SmtpSettings(
+        host=host,
+        port=settings.EMAIL_PORT or 587,
+        user=settings.EMAIL_HOST_USER or (sender if password else ""),
+        password=password,
+        sender=sender,
+        require_tls=settings.EMAIL_USE_TLS is not False,
+    )
+
+
+def default_addresses(settings: Settings) -> dict[str, str]:
+    """The addresses that the environment names, by the id of the destination that they are."""
+    off = settings.channels_off
+    found = {}
+    for channel in ("slack", "discord", "teams"):
+        name = f"{channel.upper()}_WEBHOOK_URL"
+        address = getattr(settings, name)
+        if address and name not in off:
+            found[f"env_{channel}"] = address
+    if smtp_settings(settings) is not None:
+        for address in settings.SALES_TEAM_EMAILS:
+            found[f"env_email_{sha256_hex(address.lower())[:8]}"] = address
+    return found

@@ -64,10 +64,13 @@ class Receipt:
 class Channel(Protocol):
     """One way to reach people or machines; built once a process, with what it needs."""
 
-    # Its name on the wire: email, slack, discord, teams, webhook, other.
-    name: str
-    # Whether a receiver can tell a repeat from news, so that an unknown outcome is simply retried.
-    idempotent: bool
+    @property
+    def name(self) -> str:
+        """Its name on the wire: email, slack, discord, teams, webhook, other."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a receiver can tell a repeat from news: then what is unknown is just retried."""
 
     def check(self, address: str) -> str:
         """The address in its usual form; AddressRefused says why it cannot be one."""

@@ -1,0 +1,172 @@
+"""Relay: fan facts out to who reacts to them; claim, send and settle deliveries; run jobs.
+
+The tables are the truth: any number of relays may work on them, in threads, in processes, on
+machines, and each may be killed at any moment. What one had claimed is due again when its lease
+runs out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from itertools import groupby
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+import outbox
+from integrations.channels.base import Receipt
+from integrations.errors import DeliveryError, OutcomeUnknown
+from jobs.subscriptions import SUBSCRIBERS, Subscriber
+from models import Event
+from notification_service import Prepared, deliver
+from services import Services, unit_of_work
+from services.resources import Resources
+
+log = structlog.get_logger(__name__)
+
+FACTS_AT_ONCE = 100
+DELIVERIES_AT_ONCE = 10
+LONGEST_UNIT = 0.1
+# The longest that one sending may take; a lease with less left is given back.
+LONGEST_SENDING = timedelta(seconds=20)
+
+
+class Relay:
+    """The work of one relay, step by step; `jobs.runner` and the embedded server keep it going."""
+
+    def __init__(
+        self, resources: Resources, subscribers: Sequence[Subscriber] = SUBSCRIBERS
+    ) -> None:
+        self.resources = resources
+        self.subscribers = subscribers
+
+    def fan_out(self) -> int:
+        """Tell everybody about the next facts; how many there were."""
+        with unit_of_work(self.resources) as services:
+            facts = outbox.take_facts(services.session, services.now(), FACTS_AT_ONCE)
+            until = time.monotonic() + LONGEST_UNIT
+            for lead_id, theirs in groupby(sorted(facts, key=_by_lead), key=lambda f: f.lead_id):
+                self._tell(services, lead_id, list(theirs))
+                if time.monotonic() > until:
+                    # The rest is taken next: on SQLite a visitor waits for this unit to end.
+                    break
+        return len(facts)
+
+    def _tell(self, services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+        """All subscribers about the facts of one lead; a failure undoes theirs alone."""
+        session = services.session
+        try:
+            with session.begin_nested():
+                for subscriber in self.subscribers:
+                    heard = [fact for fact in facts if fact.kind in subscriber.kinds]
+                    if heard:
+                        subscriber.react(services, lead_id, heard)
+                services.store.flush()
+        except OperationalError:
+            # The database is away, or wants the unit again: nobody has failed over a fact.
+            raise
+        except Exception as error:
+            log.exception("a subscriber failed", lead=lead_id, facts=len(facts))
+            outbox.tell_again(
+                session,
+                [fact.id for fact in facts],
+                services.now(),
+                type(error).__name__,
+            )
+        else:
+            outbox.all_heard(session, [fact.id for fact in facts])
+
+    def send(self, only: Sequence[str] | None = None) -> int:
+        """Send the next deliveries of one destination; how many were claimed."""
+        with unit_of_work(self.resources) as services:
+            prepared = services.notifications.prepare(DELIVERIES_AT_ONCE, only=only)
+            until = services.now() + self.resources.lease - LONGEST_SENDING
+        for one in prepared:
+            if self.resources.clock.now() > until and one is not prepared[0]:
+                self._give_back(one)
+            else:
+                self._send(one)
+        return len(prepared)
+
+    def _send(self, prepared: Prepared) -> None:
+        """One delivery: sent while no transaction is open, then settled in one of its own."""
+        started = time.monotonic()
+        outcome: Receipt | DeliveryError
+        try:
+            outcome = deliver(prepared)
+        except DeliveryError as error:
+            outcome = error
+        except Exception:
+            # A fault of ours must not look like a success, nor stop the other deliveries.
+            log.exception("a channel failed", channel=prepared.channel.name)
+            outcome = OutcomeUnknown("The program failed while it sent this; see its log.")
+        seconds = time.monotonic() - started
+        with unit_of_work(self.resources) as services:
+            status = services.notifications.settle(prepared, outcome, seconds)
+        log.info(
+            "delivery settled",
+            delivery=prepared.delivery.id,
+            channel=prepared.channel.name,
+            status=str(status),
+        )
+
+    def _give_back(self, prepared: Prepared) -> None:
+        with unit_of_work(self.resources) as services:
+            outbox.give_back(services.session, prepared.delivery, services.now())
+
+
+def send_asked(resources: Resources, deliveries: Sequence[str]) -> None:
+    """Send what a plain script has just asked for; what fails waits for the next relay."""
+    relay = Relay(resources)
+    while relay.send(only=deliveries):
+        pass
+
+
+class RelayThreads:
+    """Relays as threads of this process: one that fans out, a few that send."""
+
+    def __init__(self, resources: Resources, *, senders: int = 3, pause: float = 1.0) -> None:
+        self.resources = resources
+        self.pause = pause
+        self._stopping = threading.Event()
+        relay = Relay(resources)
+        works = [
+            ("facts", relay.fan_out),
+            *((f"sender-{n}", relay.send) for n in range(senders)),
+        ]
+        self._threads = [
+            threading.Thread(target=self._work, args=(work,), name=f"relay-{name}", daemon=True)
+            for name, work in works
+        ]
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End after what is in hand."""
+        self._stopping.set()
+        self.resources.doorbell.ring()
+        for thread in self._threads:
+            thread.join(timeout=LONGEST_SENDING.total_seconds())
+
+    def _work(self, work: Callable[[], int]) -> None:
+        """Work while there is some; then wait for the doorbell, or a moment."""
+        while not self._stopping.is_set():
+            heard = self.resources.doorbell.rings
+            try:
+                found = work()
+            except Exception:
+                log.exception("a relay failed; it goes on")
+                found = 0
+                self._stopping.wait(self.pause)
+            if not found:
+                self.resources.doorbell.wait(heard, self.pause)
+
+
+def _by_lead(fact: Event) -> tuple[int, int]:
+    return fact.lead_id or 0, fact.id

@@ -1,0 +1,103 @@
+"""Who reacts to which fact: the whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.vocabulary import FactKind
+from models import Event
+from services import Services
+
+React = Callable[[Services, int | None, Sequence[Event]], None]
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """Somebody who hears of facts of some kinds, a lead's together, in the order of the log."""
+
+    name: str
+    kinds: frozenset[FactKind]
+    react: React
+
+
+def _renew_scores(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    if lead_id is not None:
+        services.lead_scores.renew(lead_id)
+
+
+def _raise_alerts(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    if lead_id is not None:
+        services.notifications.on_facts(lead_id, facts)
+
+
+def _count_conversions(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    for fact in facts:
+        services.experiments.on_fact(fact)
+
+
+def _tell_the_team(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    for fact in facts:
+        services.notifications.on_destination_stopped(fact)
+
+
+# In this order: an alert tells the scores as they are after the facts it speaks of.
+SUBSCRIBERS = (
+    Subscriber(
+        "scores",
+        frozenset(
+            {
+                FactKind.SESSION_STARTED,
+                FactKind.SESSION_RESCORED,
+                FactKind.ANSWER_RECORDED,
+                FactKind.BEHAVIOR_REPORTED,
+                FactKind.PROFILE_UPDATED,
+                FactKind.LEAD_CREATED,
+                FactKind.LEAD_EDITED,
+                FactKind.LEAD_STAGED,
+                FactKind.ACTIVITY_LOGGED,
+                FactKind.OUTCOME_RECORDED,
+            }
+        ),
+        _renew_scores,
+    ),
+    Subscriber(
+        "alerts",
+        frozenset(
+            {
+                FactKind.ANSWER_RECORDED,
+                FactKind.BEHAVIOR_REPORTED,
+                FactKind.PROFILE_UPDATED,
+                FactKind.JOURNEY_COMPLETED,
+                FactKind.LEAD_CREATED,
+                FactKind.LEAD_CLASSIFIED,
+                FactKind.LEAD_EDITED,
+                FactKind.LEAD_ASSIGNED,
+                FactKind.FOLLOW_UP_DUE,
+                FactKind.OUTCOME_RECORDED,
+                FactKind.TIER_CHANGED,
+            }
+        ),
+        _raise_alerts,
+    ),
+    Subscriber(
+        "experiments",
+        frozenset(
+            {
+                FactKind.ANSWER_RECORDED,
+                FactKind.BEHAVIOR_REPORTED,
+                FactKind.JOURNEY_COMPLETED,
+                FactKind.LEAD_CLASSIFIED,
+                FactKind.OUTCOME_RECORDED,
+                FactKind.PROFILE_UPDATED,
+            }
+        ),
+        _count_conversions,
+    ),
+    Subscriber("team", frozenset({FactKind.DESTINATION_STOPPED}), _tell_the_team),
+)
+
+
+def everybody_hears() -> frozenset[FactKind]:
+    """Every kind of fact that has a subscriber."""
+    return frozenset().union(*(subscriber.kinds for subscriber in SUBSCRIBERS))

@@ -1,0 +1,1 @@
+"""Relays, schedules, jobs."""
