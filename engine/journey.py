@@ -112,11 +112,17 @@ def _profiled(journey: Journey, measured: Mapping[str, Any]) -> Journey:
     return replace(journey, contact_known=journey.contact_known or bool(measured.get("contact")))
 
 
+def _ended(journey: Journey, _: Mapping[str, Any]) -> Journey:
+    """Sales knows how it ended, so there is nothing left to talk about."""
+    return replace(journey, closed=True)
+
+
 _FOLDS: dict[str, Callable[[Journey, Mapping[str, Any]], Journey]] = {
     FactKind.SESSION_STARTED: _started,
     FactKind.ANSWER_RECORDED: _answered,
     FactKind.BEHAVIOR_REPORTED: _behaved,
     FactKind.PROFILE_UPDATED: _profiled,
+    FactKind.OUTCOME_RECORDED: _ended,
 }
 
 

@@ -57,6 +57,7 @@ HAPPENINGS = st.one_of(
     st.tuples(
         st.just("session.rescored"), st.fixed_dictionaries({"version": st.sampled_from([1, 2, 3])})
     ),
+    st.tuples(st.just("outcome.recorded"), st.just({"outcome": "lost"})),
     st.tuples(st.sampled_from(list(FactKind)[-6:]), st.just({})),
 )
 
@@ -166,3 +167,13 @@ def test_a_confirmed_summary_closes_the_conversation():
     journey, _ = walk(PLAIN, Fact(1, "behavior.reported", {"action": "confirmed_summary"}))
 
     assert journey.closed
+
+
+def test_an_outcome_closes_the_conversation_and_earns_nothing() -> None:
+    facts = [started(), answered(2, 1, "Restaurant")]
+    before = outcome_of(facts, PLAIN)
+
+    after = outcome_of([*facts, Fact(3, "outcome.recorded", {"outcome": "won"})], PLAIN)
+
+    assert after.journey.closed and not before.journey.closed
+    assert after.rows == before.rows and after.score == before.score
