@@ -15,7 +15,9 @@ from errors import invalid_field, unknown_lead
 from lib.clock import iso
 from models import Event, Lead
 from services.account_service import AccountService
-from services.lead_list import LeadList, lead_row
+from services.diary_service import DiaryService
+from services.lead_list import CRM_ACTIVITIES, LeadList, lead_row
+from services.pipeline_service import COLUMNS, PipelineService
 from services.profile import profile_values, read_profile
 from services.resources import Resources
 from services.scoring_service import ScoringService, ledger_view
@@ -23,7 +25,9 @@ from services.session_store import SessionStore
 from services.workflow_service import WorkflowService
 
 # What a program may set on a lead beside its profile.
-SALES_FIELDS = ("stage", "assigned_to", "campaign", "source", "utm_source")
+SALES_FIELDS = ("campaign", "source", "utm_source")
+# Whose notes and words belong to the history that people read.
+_TOLD = (FactKind.ACTIVITY_LOGGED, FactKind.FOLLOW_UP_SET)
 
 
 class LeadBook:
@@ -53,10 +57,11 @@ class LeadBook:
             "history": [_fact_view(fact) for fact in facts],
             "explanation": None,
             "engagement_level": _engagement_level(counts, facts),
-            "follow_up_date": None,
-            "is_snoozed": None,
-            "interaction_count": None,
-            "last_interaction_type": None,
+            **DiaryService(self.session, self.resources).find_diary(lead),
+            "outcome": lead.outcome,
+            "outcome_value": lead.outcome_value,
+            "outcome_at": iso(lead.outcome_at) if lead.outcome_at else None,
+            "staged_at": iso(lead.staged_at) if lead.staged_at else None,
             "possible_duplicates": [str(other) for other in self._duplicates(lead)],
         }
 
@@ -83,8 +88,9 @@ class LeadBook:
             self.session.execute(insert(Lead).values(row).returning(Lead.id)).scalar_one()
         )
         measured = {"fields": change.fields, "source_kind": "manual", "contact": change.contact}
-        self._record(FactKind.LEAD_CREATED, lead_id, now, measured, dict(data))
+        self._record(FactKind.LEAD_CREATED, lead_id, now, measured, _without_pipeline(data))
         self._audit(actor, "lead.created", lead_id, sorted(change.fields))
+        PipelineService(self.session, self.resources).change(lead_id, data, actor=actor)
         return self.find_lead(lead_id)
 
     def edit(self, lead_id: int, data: Mapping[str, Any], *, actor: str) -> dict[str, Any]:
@@ -100,9 +106,10 @@ class LeadBook:
         if merged != lead.attributes:
             new["attributes"] = merged
         if new:
-            self._apply(lead, new, contact=change.contact, data=data)
+            self._apply(lead, new, contact=change.contact, data=_without_pipeline(data))
             self._audit(actor, "lead.edited", lead_id, sorted(new))
             self.session.refresh(lead)
+        PipelineService(self.session, self.resources).change(lead_id, data, actor=actor)
         return self.find_lead(lead_id)
 
     def delete(self, lead_id: int, *, actor: str) -> dict[str, Any]:
@@ -200,20 +207,28 @@ def _sales_values(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: data[name] for name in SALES_FIELDS if name in data}
 
 
+def _without_pipeline(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an edit stands in its own fact; stage, owner and snooze have facts of theirs."""
+    return {name: value for name, value in data.items() if name not in COLUMNS}
+
+
 def _fact_view(fact: Event) -> dict[str, Any]:
-    return {
+    view = {
         "kind": fact.kind,
         "occurred_at": iso(fact.occurred_at),
         "measured": dict(fact.measured),
         "workflow_version": fact.workflow_version,
     }
+    # What sales wrote is for sales to read; what a visitor typed stands among the answers.
+    return {**view, **(fact.personal or {})} if fact.kind in _TOLD else view
 
 
 def _engagement_level(counts: Mapping[str, int], facts: Sequence[Event]) -> str:
     """How lively a lead is: by its signals and by what it did in the conversation."""
     answered = sum(1 for fact in facts if fact.kind == FactKind.ANSWER_RECORDED)
     clicked = sum(1 for fact in facts if fact.kind == FactKind.BEHAVIOR_REPORTED)
-    liveliness = answered + clicked + sum(counts.values())
+    signals = sum(count for name, count in counts.items() if name != CRM_ACTIVITIES)
+    liveliness = answered + clicked + signals
     if liveliness >= 8:
         return "high"
     return "medium" if liveliness >= 3 else "low"

@@ -17,9 +17,15 @@ from engine.points import tier_for
 from engine.vocabulary import ENGAGEMENT_ACTIONS, Action, FactKind, Tier
 from errors import invalid_field
 from lib.clock import day_range, iso
-from models import Event, Lead
+from models import Activity, Event, Lead
+from services.pipeline_stages import PipelineStages
 from services.resources import Resources
 from services.workflow_service import WorkflowService
+
+# What a lead does itself, yet may be told of as an activity: on the phone, by another program.
+LOGGED_SIGNALS = tuple(sorted(map(str, ENGAGEMENT_ACTIONS | {Action.DEMO_REQUESTED})))
+# What sales did, counted beside the signals.
+CRM_ACTIVITIES = "crm_activities"
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class LeadList:
         return self.resources.tiers(workflow)
 
     def engagement(self, lead_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-        """How often each engagement signal came in, for a page of leads."""
+        """How often each engagement signal came in, and what sales did, for a page of leads."""
         action = Event.measured["action"].as_string()
         rows = self.session.execute(
             select(Event.lead_id, action, func.count())
@@ -83,22 +89,37 @@ class LeadList:
             .group_by(Event.lead_id, action)
         )
         counts: dict[int, dict[str, int]] = {}
-        for lead_id, name, count in rows:
+        for lead_id, name, count in (*rows, *self._logged(lead_ids)):
             if lead_id is not None:
-                counts.setdefault(lead_id, {})[name] = count
+                mine = counts.setdefault(lead_id, {})
+                mine[name] = mine.get(name, 0) + count
         return counts
+
+    def _logged(self, lead_ids: Sequence[int]) -> list[tuple[int, str, int]]:
+        """Activities by lead: a signal under its own name, all others as what sales did."""
+        rows = self.session.execute(
+            select(Activity.lead_id, Activity.kind, func.count())
+            .where(Activity.lead_id.in_(lead_ids))
+            .group_by(Activity.lead_id, Activity.kind)
+        )
+        return [
+            (lead_id, kind if kind in LOGGED_SIGNALS else CRM_ACTIVITIES, count)
+            for lead_id, kind, count in rows
+        ]
 
     def _filtered(self, wanted: Filter) -> Select[Any]:
         statement = select(Lead).where(Lead.deleted_at.is_(None))
         for column, value in (
             (Lead.lead_classification, wanted.classification),
-            (Lead.stage, wanted.stage),
             (Lead.source, wanted.source),
             (Lead.assigned_to, wanted.assigned_to),
             (Lead.campaign, wanted.campaign),
         ):
             if value is not None:
                 statement = statement.where(column == value)
+        if wanted.stage is not None:
+            stages = PipelineStages(self.session, self.resources)
+            statement = statement.where(stages.stands_in(wanted.stage))
         if wanted.min_score is not None:
             statement = statement.where(Lead.lead_score >= wanted.min_score)
         if wanted.tier is not None:
@@ -149,7 +170,7 @@ def lead_row(lead: Lead, counts: Mapping[str, int], *, hot: float, warm: float) 
             "email_opens": counts.get(Action.EMAIL_OPEN, 0),
             "email_clicks": counts.get(Action.EMAIL_CLICK, 0),
             "website_visits": counts.get(Action.WEBSITE_VISIT, 0),
-            "crm_activities": 0,
+            "crm_activities": counts.get(CRM_ACTIVITIES, 0),
         },
     }
 

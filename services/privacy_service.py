@@ -16,6 +16,7 @@ from engine.vocabulary import PROFILE_FIELDS, UTM_FIELDS, FactKind
 from errors import unknown_lead
 from lib.crypto import sha256_hex
 from models import (
+    Activity,
     Answer,
     Assignment,
     Consent,
@@ -23,10 +24,12 @@ from models import (
     Conversion,
     Event,
     Exposure,
+    FollowUp,
     Lead,
     StoredReply,
 )
 from services.account_service import AccountService
+from services.diary_service import SHORT_FIELDS, WORD
 from services.resources import Resources
 
 
@@ -50,6 +53,7 @@ class PrivacyService:
         now = self.resources.clock.now()
         fact = outbox.NewFact(FactKind.LEAD_ERASED, now, lead_id=lead_id)
         outbox.record(self.session, fact)
+        outbox.cancel(self.session, lead_id, "The lead was erased.", now)
         accounts = AccountService(self.session, self.resources)
         accounts.audit(actor, "lead.erased", f"lead {lead_id}", {"sessions": len(sessions)})
         self.session.flush()
@@ -83,7 +87,20 @@ class PrivacyService:
         )
         typed = Answer.session_id.in_(sessions) & Answer.typed.is_(True)
         self.session.execute(update(Answer).where(typed).values(answer_text=None))
+        self._forget_diary(lead_id)
         self._forget_replies(lead_id, sessions)
+
+    def _forget_diary(self, lead_id: int) -> None:
+        """What sales wrote; kinds, moments and words of a list stay. Nobody is to follow up."""
+        for row in self.session.scalars(select(Activity).where(Activity.lead_id == lead_id)):
+            row.note = None
+            for name in SHORT_FIELDS:
+                if not WORD.fullmatch(getattr(row, name) or ""):
+                    setattr(row, name, None)
+        planned = update(FollowUp).where(FollowUp.lead_id == lead_id)
+        self.session.execute(planned.values(note=None))
+        waiting = planned.where(FollowUp.done_at.is_(None))
+        self.session.execute(waiting.values(done_at=self.resources.clock.now()))
 
     def _forget_visitor(self, sessions: list[str]) -> None:
         """The browser's id out of the experiments; the session's own id keeps arm and count."""
@@ -110,5 +127,6 @@ class PrivacyService:
         to_programs = select(StoredReply).where(StoredReply.scope.startswith("key:"))
         for stored in self.session.scalars(to_programs):
             said = json.loads(stored.body)
-            if isinstance(said, dict) and said.get("id") == str(lead_id):
+            # What belongs to a lead names it so; a lead itself has it as its id.
+            if isinstance(said, dict) and said.get("lead_id", said.get("id")) == str(lead_id):
                 self.session.delete(stored)

@@ -175,8 +175,9 @@ def test_one_lead_shows_its_score_and_its_history(shop: Caller) -> None:
     assert sum(row["score"] for row in lead["ledger"]) == 80
     assert lead["explanation"] is None
     assert lead["engagement_level"] in ("low", "medium", "high")
-    for name in ("follow_up_date", "is_snoozed", "interaction_count", "last_interaction_type"):
-        assert name in lead and lead[name] is None
+    assert lead["follow_up_date"] is lead["last_interaction_type"] is lead["outcome"] is None
+    assert lead["is_snoozed"] is False and lead["interaction_count"] == 0
+    assert lead["activities"] == lead["follow_ups"] == []
     kinds = [fact["kind"] for fact in lead["history"]]
     assert kinds[0] == "session.started" and kinds.count("answer.recorded") == 5
     assert lead["location"] == "Mumbai" and lead["staff_size"] == "2–5"

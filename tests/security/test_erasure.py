@@ -77,6 +77,51 @@ def test_a_lead_that_a_program_entered_is_gone_from_its_stored_reply(ours: Shop)
     assert again.json == other.json
 
 
+def test_what_sales_wrote_of_a_person_is_gone_and_its_counts_stay(ours: Shop) -> None:
+    session, words = journey(ours, 6)
+    with ours.unit() as services:
+        lead = services.leads.create_lead(session)["id"]
+    work(ours, lead, words[6])
+    with ours.unit() as services:
+        before = services.replays.replay_all()
+    assert everything(ours).count(words[6]) > 10
+
+    erase(ours, lead)
+
+    left = everything(ours)
+    assert [word for word in words if word in left] == []
+    with ours.unit() as services:
+        after = services.replays.replay_all()
+        diary = services.book.find_lead(lead)
+        assert services.diary.due_follow_ups(ours.clock.now(), 10) == []
+    assert after.differences == before.differences == []
+    assert after.hash == before.hash
+    call = diary["activities"][0]
+    assert (call["kind"], call["duration"], call["method"]) == ("call", 60.0, "phone")
+    assert call["note"] is call["status"] is call["outcome"] is None
+    assert (diary["outcome"], diary["assigned_to"]) == ("lost", "Asha")
+
+
+def work(ours: Shop, lead: int, word: str) -> None:
+    """Sales does all it can with a lead, and writes the person's name wherever there is room."""
+    headers = bearer(ours.new_key("leads:write"))
+    client = ours.app.test_client()
+    call = {"kind": "call", "duration": 60, "method": "phone", "note": f"rang {word}"}
+    call |= {"status": f"{word} was there", "outcome": f"{word}: no"}
+    for number, (what, body) in enumerate(
+        (
+            ("activities", call),
+            ("follow-ups", {"due_at": "2026-11-20", "note": f"ring {word}"}),
+            ("outcome", {"outcome": "lost"}),
+        )
+    ):
+        path, once = f"/api/leads/{lead}/{what}", {"Idempotency-Key": f"once-{number}"}
+        reply = client.post(path, json=body, headers={**headers, **once})
+        assert reply.status_code == 201, reply.text
+    change = {"assigned_to": "Asha", "snoozed_until": "2026-12-24"}
+    assert client.patch(f"/api/leads/{lead}", json=change, headers=headers).status_code == 200
+
+
 def test_the_browsers_id_is_gone_and_the_visitor_keeps_the_arm(ours: Shop) -> None:
     client = ours.app.test_client()
     start = {"visitor_id": "browser-4711-of-one-person"}

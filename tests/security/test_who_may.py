@@ -33,6 +33,10 @@ POLICY = {
     "GET /api/leads/<lead_id>": Scope.LEADS_READ,
     "PATCH /api/leads/<lead_id>": Scope.LEADS_WRITE,
     "DELETE /api/leads/<lead_id>": Scope.LEADS_WRITE,
+    "POST /api/leads/<lead_id>/activities": Scope.LEADS_WRITE,
+    "POST /api/leads/<lead_id>/follow-ups": Scope.LEADS_WRITE,
+    "POST /api/leads/<lead_id>/follow-ups/<follow_up_id>/done": Scope.LEADS_WRITE,
+    "POST /api/leads/<lead_id>/outcome": Scope.LEADS_WRITE,
     "GET /api/widget/config": OPEN,
     "GET /health": OPEN,
     "GET /metrics": OPEN,
@@ -49,6 +53,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/ab-test/conversion": {"test_name": "greeting_message", "conversion_type": "click"},
     "POST /api/leads": {"name": "Ann"},
     "PATCH /api/leads/<lead_id>": {"name": "Ann"},
+    "POST /api/leads/<lead_id>/activities": {"kind": "call"},
+    "POST /api/leads/<lead_id>/follow-ups": {"due_at": "2026-12-01T09:00:00Z"},
+    "POST /api/leads/<lead_id>/outcome": {"outcome": "won"},
 }
 # What holds a scope may read beside what it writes.
 INCLUDED = {Scope.LEADS_READ: {Scope.LEADS_READ, Scope.LEADS_WRITE}}
@@ -134,7 +141,11 @@ def _ask(ours: Shop, route: str, who: Principal) -> tuple[int, bool | None]:
     """The status and mask of a good request, on a lead of its own so that order cannot matter."""
     method, rule = route.split(" ", 1)
     path = rule.replace("<session_id>", who.session)
-    path = path.replace("<lead_id>", str(who.lead()) if "<lead_id>" in rule else "")
+    if "<lead_id>" in rule:
+        lead_id = who.lead()
+        path = path.replace("<lead_id>", str(lead_id))
+    if "<follow_up_id>" in rule:
+        path = path.replace("<follow_up_id>", _follow_up(ours, lead_id))
     path = path.replace("<test_name>", "greeting_message").replace("<name>", "page.css")
     body = BODIES.get(route, {})
     if method == "POST" and "/api/leads" not in rule:
@@ -144,6 +155,13 @@ def _ask(ours: Shop, route: str, who: Principal) -> tuple[int, bool | None]:
     said = reply.get_json(silent=True) if reply.is_json else None
     reply.close()
     return reply.status_code, said.get("masked", False) if isinstance(said, dict) else None
+
+
+def _follow_up(ours: Shop, lead_id: int) -> str:
+    """A follow-up that stands in this lead's diary."""
+    with ours.unit() as services:
+        due_at = ours.clock.now() + timedelta(days=1)
+        return str(services.diary.set_follow_up(lead_id, due_at, actor="tests")["id"])
 
 
 def _is_right(policy: str | Scope, who: Principal, status: int, masked: bool | None) -> bool:

@@ -5,9 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from engine.vocabulary import Scope, every_name
-from errors import unknown_lead
+from errors import NotFound, unknown_lead
 from lib.ids import is_ascii_id
-from schemas import DeletedOut, LeadIn, LeadOut, LeadsOut, LeadsQuery
+from schemas import (
+    ActivityIn,
+    ActivityOut,
+    DeletedOut,
+    FollowUpIn,
+    FollowUpOut,
+    LeadEditIn,
+    LeadIn,
+    LeadOut,
+    LeadsOut,
+    LeadsQuery,
+    OutcomeIn,
+    OutcomeOut,
+)
+from services.diary_service import NewActivity
 from services.lead_list import Filter
 from web.auth import reader
 from web.endpoints import Api
@@ -36,7 +50,9 @@ def enter_lead(body: dict[str, Any]) -> dict[str, Any]:
     return every_name(services().book.enter(body, actor=_actor()))
 
 
-@api.endpoint("PATCH", "/api/leads/<lead_id>", body=LeadIn, reply=LeadOut, access=Scope.LEADS_WRITE)
+@api.endpoint(
+    "PATCH", "/api/leads/<lead_id>", body=LeadEditIn, reply=LeadOut, access=Scope.LEADS_WRITE
+)
 def edit_lead(lead_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """Change some fields of a lead."""
     return every_name(services().book.edit(_number(lead_id), body, actor=_actor()))
@@ -46,6 +62,60 @@ def edit_lead(lead_id: str, body: dict[str, Any]) -> dict[str, Any]:
 def delete_lead(lead_id: str) -> dict[str, Any]:
     """Delete a lead."""
     return services().book.delete(_number(lead_id), actor=_actor())
+
+
+@api.endpoint(
+    "POST",
+    "/api/leads/<lead_id>/activities",
+    body=ActivityIn,
+    reply=ActivityOut,
+    access=Scope.LEADS_WRITE,
+    status=201,
+)
+def log_activity(lead_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Keep a call, an e-mail, a meeting, a note or a signal."""
+    told = NewActivity(**body)
+    return every_name(services().diary.log_activity(_number(lead_id), told, actor=_actor()))
+
+
+@api.endpoint(
+    "POST",
+    "/api/leads/<lead_id>/follow-ups",
+    body=FollowUpIn,
+    reply=FollowUpOut,
+    access=Scope.LEADS_WRITE,
+    status=201,
+)
+def set_follow_up(lead_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Keep when somebody means to turn to a lead again."""
+    return every_name(services().diary.set_follow_up(_number(lead_id), **body, actor=_actor()))
+
+
+@api.endpoint(
+    "POST",
+    "/api/leads/<lead_id>/follow-ups/<follow_up_id>/done",
+    reply=FollowUpOut,
+    access=Scope.LEADS_WRITE,
+)
+def finish_follow_up(lead_id: str, follow_up_id: str) -> dict[str, Any]:
+    """A follow-up is done."""
+    lead, number = _number(lead_id), is_ascii_id(follow_up_id)
+    if number is None:
+        raise NotFound("This lead has no such follow-up.", code="unknown_follow_up")
+    return every_name(services().diary.finish_follow_up(lead, number, actor=_actor()))
+
+
+@api.endpoint(
+    "POST",
+    "/api/leads/<lead_id>/outcome",
+    body=OutcomeIn,
+    reply=OutcomeOut,
+    access=Scope.LEADS_WRITE,
+    status=201,
+)
+def record_outcome(lead_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """How the sale ended: won or lost."""
+    return every_name(services().pipeline.record_outcome(_number(lead_id), **body, actor=_actor()))
 
 
 def _number(lead_id: str) -> int:
