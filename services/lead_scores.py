@@ -19,7 +19,7 @@ from engine.vocabulary import FactKind, Profile, Tier
 from models import Event, Lead, LeadScore, ScorePoint, WorkspaceSetting
 from notification_service import ALERTS
 from outbox import NewFact
-from services.pipeline_service import PipelineService
+from services.pipeline_stages import PipelineStages
 from services.resources import Resources
 from services.workspace_settings import insert_new, keep_setting
 from services.workflow_service import WorkflowService
@@ -148,7 +148,7 @@ class LeadScores:
     def _signals(self, leads: Sequence[Lead]) -> dict[int, Signals]:
         """What every lead's facts come to now, seen with the sources that the workspace has."""
         facts, now = self._facts([lead.id for lead in leads]), self.resources.clock.now()
-        pipeline = PipelineService(self.session, self.resources).stages()
+        pipeline = PipelineStages(self.session, self.resources).in_force()
         signals = {
             lead.id: signals_of(
                 facts.get(lead.id, []),

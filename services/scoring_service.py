@@ -15,6 +15,7 @@ from engine.vocabulary import (
     SERVER_ACTIONS,
     Action,
     FactKind,
+    Profile,
     every_name,
     find_action,
 )
@@ -23,7 +24,8 @@ from errors import NotFound, invalid_field
 from lib.clock import iso
 from lib.crypto import sha256_hex
 from lib.on_class import on_class
-from models import Consent, Event, UserBehavior
+from models import Consent, Event, Lead, UserBehavior
+from services.lead_scores import LeadScores
 from services.resources import Resources
 from services.session_store import Held, SessionStore
 from services.workflow_service import WorkflowService
@@ -100,7 +102,8 @@ class ScoringService:
     def find_score(self, session_id: str, *, full: bool) -> dict[str, Any]:
         """A session's score as a readable sum."""
         held = self.store.read(session_id)
-        hot, warm = self.resources.tiers(held.points)
+        scores = LeadScores(self.session, self.resources)
+        hot, warm = scores.tiers(Profile.CORE_POINTS)
         reply: dict[str, Any] = {
             "session_id": session_id,
             "lead_score": held.score,
@@ -115,6 +118,7 @@ class ScoringService:
             "tier": str(tier_for(held.score, hot=hot, warm=warm)),
             "probability": None,
             "explanation": None,
+            "profiles": scores.find(self.session.get_one(Lead, held.lead_id)),
             "workflow_version": held.points_version,
         }
         return reply if full else {**reply, "masked": True}
