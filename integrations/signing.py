@@ -22,6 +22,8 @@ LONGEST_KEY = 64
 TOLERANCE = timedelta(minutes=5)
 MOST_SIGNATURES = 20
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
+# An id stands in a header.
+IDENTITY = re.compile(r"[!-~]{1,255}")
 ID, AT, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 
 
@@ -40,6 +42,8 @@ def sign(secrets: Sequence[str], id: str, at: datetime, body: bytes) -> dict[str
         raise ValueError("There is no secret to sign with.")
     if at.utcoffset() is None:
         raise ValueError("A moment needs a time zone.")
+    if not IDENTITY.fullmatch(id):
+        raise ValueError("An id is up to 255 visible ASCII characters.")
     timestamp = str(int(at.timestamp()))
     signatures = (_signature(_key(secret), id, timestamp, body) for secret in secrets)
     return {ID: id, AT: timestamp, SIGNATURE: " ".join(signatures)}
@@ -55,7 +59,9 @@ def verify(
     """The id of a message that one of the secrets signed just now; else SignatureRefused."""
     told = {name.lower(): value for name, value in headers.items()}
     id, timestamp, given = (told.get(name, "") for name in (ID, AT, SIGNATURE))
-    if not id or not given or not TIMESTAMP.fullmatch(timestamp):
+    if not (
+        given and given.isascii() and IDENTITY.fullmatch(id) and TIMESTAMP.fullmatch(timestamp)
+    ):
         raise SignatureRefused("The headers of a signed webhook are missing or malformed.")
     if abs(now.timestamp() - int(timestamp)) > tolerance.total_seconds():
         raise SignatureRefused("The message is too old, or from the future.")
