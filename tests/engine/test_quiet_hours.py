@@ -61,6 +61,7 @@ def test_the_clock_on_the_wall_of_its_zone_counts():
     assert not quiet.is_quiet(at("2026-11-20 16:00"))
     assert quiet.ends_after(at("2026-11-20 17:00")) == at("2026-11-21 01:30")
     assert quiet.ends_after(at("2026-11-20 17:00")).tzinfo is UTC
+    assert quiet.ends_after(at("2026-11-20 12:00", "Asia/Kolkata")).tzinfo is UTC
     assert quiet.ends_after(at("2026-11-20 22:30", "Asia/Kolkata")) == at("2026-11-21 01:30")
 
 
