@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, case, extract, func, literal_column, selec
 from sqlalchemy.orm import Session
 
 from engine.points import tier_for
-from engine.vocabulary import Classification, Tier
+from engine.vocabulary import Classification, Profile, Tier
 from errors import invalid_field
 from lib.clock import zone
 from models import Answer, Conversation, Lead
 from services.lead_list import read_days
+from services.lead_scores import LeadScores
 from services.resources import Resources
 from services.workflow_service import WorkflowService
 
@@ -105,8 +106,7 @@ class AnalyticsService:
         return None if seconds is None else round(float(seconds), 2)
 
     def _by_tier(self, chosen: list[ColumnElement[bool]]) -> dict[str, int]:
-        workflow = WorkflowService(self.session, self.resources).in_force().workflow
-        hot, warm = self.resources.tiers(workflow)
+        hot, warm = LeadScores(self.session, self.resources).tiers(Profile.CORE_POINTS)
         statement = self._rows(chosen, Conversation.score, func.count())
         tiers: Counter[str] = Counter()
         for score, count in self.session.execute(statement.group_by(Conversation.score)):

@@ -17,6 +17,7 @@ from models import Event, Lead
 from services.account_service import AccountService
 from services.diary_service import DiaryService
 from services.lead_list import CRM_ACTIVITIES, LeadList, lead_row
+from services.lead_scores import LeadScores
 from services.pipeline_service import COLUMNS, PipelineService
 from services.profile import profile_values, read_profile
 from services.resources import Resources
@@ -41,9 +42,10 @@ class LeadBook:
         """One lead with its score as a readable sum and everything that happened to it."""
         lead = self._get(lead_id)
         leads = LeadList(self.session, self.resources)
-        hot, warm = leads.tiers()
+        scores = LeadScores(self.session, self.resources)
+        score = scores.in_queue(lead)
         counts = leads.engagement([lead.id]).get(lead.id, {})
-        row = lead_row(lead, counts, hot=hot, warm=warm)
+        row = lead_row(lead, counts, score=score, tier=scores.queue().tier(score))
         facts = self._facts(lead)
         scoring = ScoringService(self.session, self.resources)
         ledger = scoring.find_ledger(lead.session_id) if lead.session_id else []
@@ -52,7 +54,8 @@ class LeadBook:
             # No attribute of a visitor's takes the place of what we say.
             **{name: one for name, one in profile_values(lead).items() if name not in row},
             "attributes": dict(lead.attributes),
-            "score_history": [],
+            "score_history": scores.history(lead.id),
+            "profiles": scores.find(lead),
             "ledger": [ledger_view(row) for row in ledger],
             "history": [_fact_view(fact) for fact in facts],
             "explanation": None,

@@ -13,14 +13,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from engine.points import tier_for
 from engine.vocabulary import ENGAGEMENT_ACTIONS, Action, FactKind, Tier
 from errors import invalid_field
 from lib.clock import day_range, iso
 from models import Activity, Event, Lead
+from services.lead_scores import LeadScores, Queue
 from services.pipeline_stages import PipelineStages
 from services.resources import Resources
-from services.workflow_service import WorkflowService
 
 # What a lead does itself, yet may be told of as an activity: on the phone, by another program.
 LOGGED_SIGNALS = tuple(sorted(map(str, ENGAGEMENT_ACTIONS | {Action.DEMO_REQUESTED})))
@@ -57,24 +56,23 @@ class LeadList:
 
     def list_leads(self, wanted: Filter) -> dict[str, Any]:
         """A page of leads and the cursor of the next one (None on the last)."""
-        key, descending = _sort_key(wanted.sort)
-        statement = self._filtered(wanted)
+        queue = LeadScores(self.session, self.resources).queue()
+        score = queue.column()
+        key, descending = _sort_key(wanted.sort, score)
+        statement = self._filtered(wanted, queue)
         if wanted.cursor:
             statement = statement.where(_after(wanted.cursor, wanted.sort, key, descending))
         order = (key.desc(), Lead.id.desc()) if descending else (key.asc(), Lead.id.asc())
         statement = statement.order_by(*order).limit(wanted.limit + 1)
-        rows = self.session.execute(statement.add_columns(key)).all()
+        rows = self.session.execute(statement.add_columns(key, score)).all()
         page = rows[: wanted.limit]
         following = _cursor(wanted.sort, page[-1]) if len(rows) > wanted.limit else None
-        counts = self.engagement([lead.id for lead, _ in page])
-        hot, warm = self.tiers()
-        views = [lead_row(lead, counts.get(lead.id, {}), hot=hot, warm=warm) for lead, _ in page]
+        counts = self.engagement([lead.id for lead, *_ in page])
+        views = [
+            lead_row(lead, counts.get(lead.id, {}), score=number, tier=queue.tier(number))
+            for lead, _, number in page
+        ]
         return {"leads": views, "next_cursor": following}
-
-    def tiers(self) -> tuple[float, float]:
-        """From which score on a lead is hot and warm now."""
-        workflow = WorkflowService(self.session, self.resources).in_force().workflow
-        return self.resources.tiers(workflow)
 
     def engagement(self, lead_ids: Sequence[int]) -> dict[int, dict[str, int]]:
         """How often each engagement signal came in, and what sales did, for a page of leads."""
@@ -107,7 +105,7 @@ class LeadList:
             for lead_id, kind, count in rows
         ]
 
-    def _filtered(self, wanted: Filter) -> Select[Any]:
+    def _filtered(self, wanted: Filter, queue: Queue) -> Select[Any]:
         statement = select(Lead).where(Lead.deleted_at.is_(None))
         for column, value in (
             (Lead.lead_classification, wanted.classification),
@@ -121,9 +119,9 @@ class LeadList:
             stages = PipelineStages(self.session, self.resources)
             statement = statement.where(stages.stands_in(wanted.stage))
         if wanted.min_score is not None:
-            statement = statement.where(Lead.lead_score >= wanted.min_score)
+            statement = statement.where(queue.column() >= wanted.min_score)
         if wanted.tier is not None:
-            statement = statement.where(self._of_tier(wanted.tier))
+            statement = statement.where(_of_tier(wanted.tier, queue))
         if wanted.q:
             texts = (Lead.name, Lead.email, Lead.company, Lead.phone)
             found = [column.icontains(wanted.q, autoescape=True) for column in texts]
@@ -135,17 +133,18 @@ class LeadList:
             statement = statement.where(Lead.created_at < end)
         return statement
 
-    def _of_tier(self, tier: str) -> ColumnElement[bool]:
-        hot, warm = self.tiers()
-        if tier == Tier.HOT:
-            return Lead.lead_score >= hot
-        if tier == Tier.WARM:
-            return and_(Lead.lead_score >= warm, Lead.lead_score < hot)
-        return Lead.lead_score < warm
+
+def _of_tier(tier: str, queue: Queue) -> ColumnElement[bool]:
+    score = queue.column()
+    if tier == Tier.HOT:
+        return score >= queue.hot
+    if tier == Tier.WARM:
+        return and_(score >= queue.warm, score < queue.hot)
+    return score < queue.warm
 
 
-def lead_row(lead: Lead, counts: Mapping[str, int], *, hot: float, warm: float) -> dict[str, Any]:
-    """A lead as a list shows it."""
+def lead_row(lead: Lead, counts: Mapping[str, int], *, score: float, tier: Tier) -> dict[str, Any]:
+    """A lead as a list shows it; its score is that of the profile that drives the queue."""
     return {
         "id": str(lead.id),
         "session_id": lead.session_id,
@@ -153,9 +152,9 @@ def lead_row(lead: Lead, counts: Mapping[str, int], *, hot: float, warm: float) 
         "email": lead.email,
         "phone": lead.phone,
         "company": lead.company,
-        "score": lead.lead_score,
+        "score": score,
         "lead_score": lead.lead_score,
-        "score_category": str(tier_for(lead.lead_score, hot=hot, warm=warm)),
+        "score_category": str(tier),
         "classification": lead.lead_classification,
         "probability": lead.probability,
         "source": lead.source,
@@ -187,10 +186,10 @@ def read_days(
     return bounds
 
 
-def _sort_key(sort: str) -> tuple[ColumnElement[Any], bool]:
+def _sort_key(sort: str, score: ColumnElement[float]) -> tuple[ColumnElement[Any], bool]:
     """The column of a sort name, with a value where a lead has none, and the direction."""
     columns: dict[str, ColumnElement[Any]] = {
-        "score": Lead.lead_score.expression,
+        "score": score,
         "probability": func.coalesce(Lead.probability, -1.0),
         "created_at": Lead.created_at.expression,
         "last_activity": Lead.last_activity_at.expression,
@@ -203,7 +202,7 @@ def _sort_key(sort: str) -> tuple[ColumnElement[Any], bool]:
 
 
 def _cursor(sort: str, row: Any) -> str:
-    lead, value = row
+    lead, value, _ = row
     plain = value.isoformat() if isinstance(value, datetime) else value
     text = json.dumps([sort, plain, lead.id])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")

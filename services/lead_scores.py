@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 import outbox
@@ -16,6 +16,7 @@ from engine.alert_settings import AlertSettings
 from engine.points import Part, advice_for, profile_score, profile_tiers, tier_for
 from engine.signals import Signals, Timed, employees_of, signals_of
 from engine.vocabulary import FactKind, Profile, Tier
+from lib.clock import iso
 from models import Event, Lead, LeadScore, ScorePoint, WorkspaceSetting
 from notification_service import ALERTS
 from outbox import NewFact
@@ -41,6 +42,30 @@ class Standing:
     coverage: float
     parts: Sequence[Part] = ()
     left_out: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What `score` and `score_category` of a lead speak of."""
+
+    profile: Profile
+    hot: float
+    warm: float
+
+    def column(self) -> ColumnElement[Any]:
+        """The score as a statement over leads reads it, as last stored; 0 where there is none."""
+        if self.profile == Profile.CORE_POINTS:
+            return Lead.lead_score.expression
+        if self.profile == Profile.ML_PROBABILITY:
+            return func.round(func.coalesce(Lead.probability, 0.0) * 1000) / 10
+        stored = select(func.round(LeadScore.score * 10) / 10).where(
+            LeadScore.lead_id == Lead.id, LeadScore.profile == str(self.profile)
+        )
+        return func.coalesce(stored.scalar_subquery(), 0.0)
+
+    def tier(self, score: float) -> Tier:
+        """How soon somebody should call at this score."""
+        return tier_for(score, hot=self.hot, warm=self.warm)
 
 
 class LeadScores:
@@ -73,6 +98,21 @@ class LeadScores:
         hot = hot if named.HOT_LEAD_THRESHOLD is None else named.HOT_LEAD_THRESHOLD
         warm = warm if named.WARM_LEAD_THRESHOLD is None else named.WARM_LEAD_THRESHOLD
         return hot, warm
+
+    def queue(self) -> Queue:
+        """The profile that the queue is sorted by, with its thresholds."""
+        profile = self.settings().queue_profile
+        hot, warm = self.tiers(profile)
+        return Queue(profile, hot, warm)
+
+    def in_queue(self, lead: Lead) -> float:
+        """The score of one lead in the profile of the queue, at this moment."""
+        profile = self.settings().queue_profile
+        if profile == Profile.CORE_POINTS:
+            return lead.lead_score
+        if profile == Profile.ML_PROBABILITY:
+            return round(100 * (lead.probability or 0.0), 1)
+        return round(self._standings([lead])[lead.id][profile].score, 1)
 
     def find(self, lead: Lead) -> dict[str, dict[str, Any]]:
         """Every profile's score of a lead at this moment, part by part."""
@@ -109,7 +149,7 @@ class LeadScores:
                 "profile": row.kind,
                 "score": round(row.score, 1),
                 "tier": row.tier,
-                "recorded_at": row.recorded_at,
+                "recorded_at": iso(row.recorded_at),
             }
             for row in rows
         ]

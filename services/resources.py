@@ -99,14 +99,6 @@ class Resources:
             return place.address
         return default_addresses(self.settings).get(place.id)
 
-    def tiers(self, workflow: Workflow) -> tuple[float, float]:
-        """From which score on a lead is hot and warm: the environment, else the workflow."""
-        hot, warm = self.settings.HOT_LEAD_THRESHOLD, self.settings.WARM_LEAD_THRESHOLD
-        return (
-            workflow.hot_threshold if hot is None else hot,
-            workflow.warm_threshold if warm is None else warm,
-        )
-
 
 def read_shipped(config: Mapping[str, Any], tests: Mapping[str, Any]) -> Shipped:
     """The shipped workflow, checked; SettingsError holds each problem with its place and remedy."""

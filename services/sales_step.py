@@ -15,7 +15,8 @@ from errors import invalid_field, unknown_lead
 from lib.clock import iso
 from models import Lead
 from services.account_service import AccountService
-from services.lead_list import LeadList, lead_row
+from services.lead_list import lead_row
+from services.lead_scores import LeadScores
 from services.resources import Resources
 
 # Clocks differ a little; what lies further ahead has not happened.
@@ -72,8 +73,9 @@ class SalesStep:
     def score(self) -> dict[str, Any]:
         """The lead's score as it stands now."""
         self.session.flush()
-        hot, warm = LeadList(self.session, self.resources).tiers()
-        row = lead_row(self.lead, {}, hot=hot, warm=warm)
+        scores = LeadScores(self.session, self.resources)
+        score = scores.in_queue(self.lead)
+        row = lead_row(self.lead, {}, score=score, tier=scores.queue().tier(score))
         return {name: row[name] for name in _SCORE}
 
     def happened(self, moment: datetime | None) -> datetime:

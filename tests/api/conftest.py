@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 import main
 from config import Settings
+from jobs.relay import Relay
 from lib.clock import SettableClock
 from services import Services, unit_of_work
 from services.resources import Resources
@@ -125,6 +126,12 @@ class Caller:
         with unit_of_work(self.resources, read_only=True) as services:
             found = services.replays.replay_all().differences
         return found
+
+    def relay(self) -> None:
+        """Everybody hears of what happened; nothing leaves the house."""
+        relay = Relay(self.resources)
+        while relay.fan_out():
+            pass
 
     def unit(self) -> Any:
         """The services in one transaction."""
