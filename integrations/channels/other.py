@@ -169,8 +169,7 @@ def _public_schemes(plugin: Any) -> tuple[str, ...]:
     if not plugin.enabled or not plugin.service_url or plugin.protocol:
         # With a scheme in clear text beside the secure one, the host is the address's.
         return ()
-    chosen = {*plugin.template_tokens, *plugin.template_args}
-    if chosen & CHOOSES_PLACE or any("{host}" in form for form in plugin.templates):
+    if CHOOSES_PLACE & {*plugin.template_tokens, *plugin.template_args}:
         return ()
     if not _has_fixed_host(plugin):
         return ()
