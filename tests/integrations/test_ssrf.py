@@ -10,7 +10,7 @@ import pytest
 
 from integrations.channels.base import AddressRefused
 from integrations.errors import ConnectionRefused
-from integrations.http import HttpDoor, is_private
+from integrations.http import HttpDoor, is_private, system_addresses
 from tests.integrations.conftest import Answering
 from tests.integrations.peers import Peer, answers
 
@@ -212,6 +212,14 @@ def test_a_name_that_cannot_be_found_now_is_judged_when_it_can() -> None:
         door.check(f"http://{NAME}/")
     with pytest.raises(AddressRefused, match="Use port 443 or 8443"):
         door.check(f"https://{NAME}:9000/")
+
+
+def test_the_system_knows_this_machine_by_its_name() -> None:
+    found = system_addresses("localhost")
+
+    assert found and all(ipaddress.ip_address(one).is_loopback for one in found)
+    with pytest.raises(AddressRefused, match="private or reserved"):
+        HttpDoor().check("https://localhost/")
 
 
 # Whoever rules the name server

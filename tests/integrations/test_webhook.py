@@ -167,6 +167,18 @@ def test_whatever_a_visitor_typed_the_message_is_small_strict_json(name: str) ->
         assert said["data"]["id"] == alert.id
 
 
+def test_of_a_payload_that_never_fits_what_a_program_needs_is_left() -> None:
+    payload: Any = "x" * 40
+    for _ in range(6):
+        payload = [payload] * 5
+
+    body = body_of(replace(ALERT, payload={"tree": payload}))
+
+    data = json.loads(body)["data"]
+    assert len(body) <= MOST_BYTES
+    assert (data["id"], data["lead_id"], "tree" in data) == ("dlv_0192ab", "7", False)
+
+
 def test_a_text_that_fits_is_kept_as_it_was_typed() -> None:
     text = "مرحبا 👨‍👩‍👧 <b>&amp;</b> \u202e \r\n\t\"'"
 
