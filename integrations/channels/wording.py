@@ -19,7 +19,9 @@ from lib.text import BLANKS, shorten, strip_controls
 # No message shows more of one text, whatever was typed; the lead's page has it whole.
 LONGEST_TEXT = 4_000
 # In front of a text may stand much that is then taken out, but not without end.
-LONGEST_READ = 16_000
+LONGEST_READ = 8_000
+# What is one of several on a line, so that the others still show beside it.
+LONGEST_PART = 100
 MOST_LINES = 12
 # Letters of real languages carry up to four marks; a tower of them covers the lines around it.
 MOST_MARKS = 4
@@ -55,11 +57,13 @@ def plain(text: str | None) -> str:
 
 def paragraph(text: str | None) -> str:
     """A text of a few lines, without anything unseen; empty if nothing of it would be seen."""
-    shown = UNSEEN.sub("", _without_towers((text or "")[:LONGEST_READ]))
-    rows = [" ".join(strip_controls(row).split()) for row in shown.splitlines()]
-    rows = [row for row in rows if row]
-    if len(rows) > MOST_LINES:
-        rows = [*rows[: MOST_LINES - 1], "…"]
+    rows: list[str] = []
+    for row in (text or "")[:LONGEST_READ].splitlines():
+        if shown := " ".join(strip_controls(UNSEEN.sub("", _without_towers(row))).split()):
+            rows.append(shown)
+        if len(rows) > MOST_LINES:
+            rows[-2:] = ["…"]
+            break
     whole = "\n".join(rows)
     return shorten(whole, LONGEST_TEXT) if any(map(_is_seen, whole)) else ""
 
@@ -85,9 +89,9 @@ def headline(alert: Alert) -> str:
 
 def who(alert: Alert) -> str:
     """The lead's name and company, or whatever is known in their place."""
-    known = [plain(alert.name), plain(alert.company)]
+    known = [_short(alert.name), _short(alert.company)]
     if not any(known):
-        known = [plain(alert.email) or plain(alert.phone)]
+        known = [_short(alert.email) or _short(alert.phone)]
     return ", ".join(part for part in known if part) or SOMEBODY
 
 
@@ -101,7 +105,7 @@ def standing(alert: Alert) -> str:
 def reasons(alert: Alert) -> list[str]:
     """The strongest reasons, each with its points: `Asked for a demo +15`."""
     strongest = sorted(alert.reasons, key=lambda reason: -abs(reason.points))[:STRONGEST]
-    return [f"{plain(each.text) or 'Unnamed'} {_number(each.points, '+')}" for each in strongest]
+    return [f"{_short(each.text) or 'Unnamed'} {_number(each.points, '+')}" for each in strongest]
 
 
 def lines(alert: Alert) -> list[Line]:
@@ -109,11 +113,11 @@ def lines(alert: Alert) -> list[Line]:
     told = [
         Line("Score", standing(alert)),
         Line("Why", "\n".join(reasons(alert))),
-        Line("E-mail", plain(alert.email)),
-        Line("Phone", plain(alert.phone)),
-        Line("Source", plain(alert.source)),
+        Line("E-mail", _short(alert.email)),
+        Line("Phone", _short(alert.phone)),
+        Line("Source", _short(alert.source)),
     ]
-    told += [Line(plain(label) or "Detail", paragraph(text)) for label, text in alert.details]
+    told += [Line(_short(label) or "Detail", paragraph(text)) for label, text in alert.details]
     if not link(alert):
         told.append(Line("Lead", plain(alert.url)))
     return [line for line in told if line.text]
@@ -136,6 +140,10 @@ def more(left: int) -> str:
     return f"… and {left} more" if left > 0 else ""
 
 
+def _short(text: str | None) -> str:
+    return shorten(plain(text), LONGEST_PART)
+
+
 def _number(value: float, sign: str = "") -> str:
     return format(value, f"{sign}.10g").replace("-", "−")
 
@@ -148,6 +156,8 @@ def _is_seen(letter: str) -> bool:
 
 def _without_towers(text: str) -> str:
     """The text with at most so many combining marks on one letter."""
+    if text.isascii():
+        return text
     kept: list[str] = []
     height = 0
     for letter in text:
