@@ -271,7 +271,8 @@ class NotificationService:
             return None
         said = fact.measured
         reasons = tuple(Reason(text, points) for text, points in said["reasons"])
-        url = self._link(lead.id)
+        url, details = self._link(lead.id), tuple(self._details(trigger, fact))
+        told = [{"label": label, "text": text} for label, text in details]
         return Alert(
             id=identifier,
             trigger=trigger,
@@ -288,16 +289,16 @@ class NotificationService:
             reasons=reasons,
             source=lead.source,
             url=url,
-            details=tuple(self._details(trigger, fact)),
-            payload=_payload(lead, trigger, fact, url),
+            details=details,
+            payload={**_payload(lead, trigger, fact, url), "details": told},
         )
 
     def _details(self, trigger: str, fact: Event) -> Iterator[tuple[str, str]]:
         cause = self.session.get(Event, fact.measured["cause"])
         if cause is None:
             return
-        if trigger == Trigger.LEAD_ASSIGNED and cause.measured.get("assigned_to"):
-            yield "Assigned to", str(cause.measured["assigned_to"])
+        if trigger == Trigger.LEAD_ASSIGNED and cause.measured.get("to"):
+            yield "Assigned to", str(cause.measured["to"])
         if trigger == Trigger.FOLLOW_UP_DUE and cause.personal and cause.personal.get("note"):
             yield "Note", str(cause.personal["note"])
         if trigger == Trigger.DEAL_WON and cause.measured.get("value") is not None:

@@ -721,7 +721,9 @@ class AlertsConfigIn(Plain):
     enable_discord = _flag()
     enable_teams = _flag()
     enable_email = _flag()
-    triggers = fields.Dict(keys=fields.String(), values=_flag())
+    triggers = fields.Dict(
+        keys=fields.String(), metadata={"additionalProperties": {"type": "boolean"}}
+    )
     quiet_hours = QuietHoursField(allow_none=True)
 
 

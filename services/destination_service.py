@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 import outbox
 from engine.alert_settings import AlertSettingsInvalid, read_settings
 from engine.quiet_hours import QuietHours
-from engine.vocabulary import ChannelName, FactKind, Trigger
+from engine.vocabulary import ChannelName, FactKind, Profile, Trigger
 from errors import Conflict, Forbidden, Invalid, NotFound, invalid_field
 from integrations.channels.base import AddressRefused
 from integrations.signing import new_secret
 from lib.clock import iso
 from lib.ids import destination_id
-from models import Destination
+from models import Destination, Lead
 from notification_service import ALERTS
 from outbox import STOPPED, WORKING, NewFact, Wanted
 from services.account_service import AccountService
@@ -62,6 +62,8 @@ class DestinationService:
             settings = read_settings(change, stands, otherwise=scores.tiers_otherwise)
         except AlertSettingsInvalid as error:
             raise Invalid("The configuration cannot be used.", fields=error.fields) from None
+        if settings.queue_profile == Profile.ML_PROBABILITY and not self._has_probabilities():
+            raise invalid_field("queue_profile", "No model has given any lead a probability yet.")
         before, after = stands.to_plain(), settings.to_plain()
         changed = {name: after[name] for name in after if after[name] != before[name]}
         if changed:
@@ -70,6 +72,10 @@ class DestinationService:
             outbox.record(self.session, NewFact(FactKind.SETTINGS_CHANGED, now, measured))
             self._audit(who, "alerts.configured", ALERTS, changed)
         return after
+
+    def _has_probabilities(self) -> bool:
+        found = select(Lead.id).where(Lead.probability.is_not(None)).limit(1)
+        return self.session.scalar(found) is not None
 
     # Destinations
 

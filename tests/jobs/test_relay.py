@@ -300,3 +300,27 @@ def test_nobody_hears_of_an_erased_lead(desk: Desk) -> None:
 
     assert desk.heard() == []
     assert {one["status"] for one in desk.deliveries()} == {"dead"}
+
+
+def test_an_assigned_lead_names_its_owner_and_a_won_deal_its_value(desk: Desk) -> None:
+    desk.add(triggers=["lead_assigned", "deal_won"])
+    lead = desk.post("/api/leads", {"name": "Asha", "email": "asha@example.com"}, status=201)
+
+    desk.patch(f"/api/leads/{lead['id']}", {"assigned_to": "Bina"})
+    desk.post(f"/api/leads/{lead['id']}/outcome", {"outcome": "won", "value": 1200}, status=201)
+    desk.work()
+
+    told = {one["data"]["trigger"]: one["data"] for one in desk.heard()}
+    assert set(told) == {"lead_assigned", "deal_won"}
+    assert told["lead_assigned"]["details"] == [{"label": "Assigned to", "text": "Bina"}]
+    assert told["deal_won"]["details"] == [{"label": "Value", "text": "1,200.00"}]
+
+
+def test_what_a_script_asks_for_is_sent_with_the_data_it_gave(desk: Desk) -> None:
+    place = desk.add(triggers=["deal_won"])
+
+    desk.post(f"/api/destinations/{place['id']}/test", status=202)
+    desk.work()
+
+    assert desk.heard()[0]["type"] == "lead.test"
+    assert desk.only()["status"] == "delivered"
