@@ -288,7 +288,8 @@ def bandit_effect(
         lift=lift,
         lift_interval=(low, high),
         difference=gap.value,
-        difference_interval=(max(base * low, -1.0), min(base * high, 1.0) if base else 1.0),
+        # Without conversions of the control there is nothing a lift could be taken of.
+        difference_interval=(base * low, min(base * high, 1.0)) if base else (-1.0, 1.0),
         p_always_valid=p,
         p_adjusted=p,
         p_fixed=math.erfc(abs(gap.value / gap.error) / math.sqrt(2)) if gap.error else 1.0,

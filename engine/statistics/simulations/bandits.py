@@ -91,7 +91,7 @@ def regret(batches: Sequence[Batch], rates: Floats) -> float:
 
 def earning(profile: Profile) -> list[Check]:
     """Five arms of 3 to 7 %: the regret of batches with a floor of 1 %, against an even split."""
-    runs = profile.runs(1_000, least=300)
+    runs = profile.runs(3_000)
     rng = np.random.default_rng(777)
     moved = [run_bandit(rng, RATES, constant, 0.01) for _ in range(runs)]
     even = [run_bandit(rng, RATES, constant, None) for _ in range(runs)]
@@ -134,7 +134,7 @@ def _share_right(runs: Sequence[Sequence[Batch]], count: int) -> float:
 
 def visitor_by_visitor(profile: Profile) -> list[Check]:
     """Thompson drawing for each visitor, with feedback after 500 more: the yardstick of batches."""
-    runs, visitors, delay = profile.runs(1_000, least=300), 20_000, 500
+    runs, visitors, delay = profile.runs(1_000), 20_000, 500
     rng = np.random.default_rng(778)
     wins, losses = np.ones((runs, 5)), np.ones((runs, 5))
     rows = np.arange(runs)
@@ -161,7 +161,7 @@ def visitor_by_visitor(profile: Profile) -> list[Check]:
 
 def inference(profile: Profile) -> list[Check]:
     """A/A under a two-arm bandit, base 5 %: the test on logged propensities, every conversion."""
-    runs = profile.runs(2_000, least=200)
+    runs = profile.runs(1_500)
     found = []
     for name, (trend, rule, wrong) in SCENES.items():
         rng = np.random.default_rng(4242)
@@ -214,7 +214,7 @@ def _ordered(rng: np.random.Generator, batches: tuple[Batch, ...]) -> Run:
 
 def estimates(profile: Profile) -> list[Check]:
     """Differences to the best arm under a common trend: AIPW against the arms' plain rates."""
-    runs = profile.runs(2_000, least=300)
+    runs = profile.runs(2_000)
     rng = np.random.default_rng(779)
     adjusted, naive = np.empty((runs, 4)), np.empty((runs, 4))
     for run in range(runs):

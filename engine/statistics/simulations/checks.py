@@ -50,9 +50,9 @@ class Profile:
 
     divisor: int = 1
 
-    def runs(self, full: int, least: int = 1) -> int:
-        """So many runs, of a full number; a figure that needs more gives the least."""
-        return max(full // self.divisor, least)
+    def runs(self, full: int) -> int:
+        """So many runs, of a full number."""
+        return max(full // self.divisor, 1)
 
 
 FULL = Profile()

@@ -88,7 +88,7 @@ def _misused(rng: np.random.Generator, runs: int) -> tuple[float, float, float]:
 
 def ratio(profile: Profile) -> list[Check]:
     """Answers per message: visitors write several messages each, and differ from each other."""
-    runs = profile.runs(20_000)
+    runs = profile.runs(40_000)
     rng = np.random.default_rng(44)
     right, wrong = 0, 0
     for _ in range(runs):
