@@ -293,6 +293,7 @@ def test_a_lead_moves_through_the_pipeline_and_each_step_is_a_fact(plain: Caller
     lead = born(plain, plain.start())
     edit(plain, lead, stage="contacted")
     seen = edit(plain, lead, stage="Contacted", assigned_to="  Asha ")
+    edit(plain, lead, assigned_to="Asha")
     plain.clock.advance(60)
     edit(plain, lead, stage=None, assigned_to="")
 
