@@ -164,8 +164,7 @@ def session_id_field() -> fields.String:
 
 def moment_field(description: str, **kwargs: Any) -> Moment:
     """A moment, with what it means."""
-    kinds: Any = ["string", "null"] if kwargs.get("allow_none") else "string"
-    notes = {"type": kinds, "format": "date-time", "description": description}
+    notes = {"type": "string", "format": "date-time", "description": description}
     return Moment(metadata=notes, **kwargs)
 
 
