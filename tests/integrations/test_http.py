@@ -9,6 +9,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -305,7 +306,7 @@ def test_a_slow_answer_ends_at_the_deadline_with_an_unknown_outcome(
         with pytest.raises(OutcomeUnknown, match="in time"):
             knock(door(DEADLINE), peer.url)
 
-        assert len(peer.requests) == 1
+    assert len(peer.requests) == 1
 
 
 def test_who_does_not_listen_is_left_at_the_deadline() -> None:
@@ -326,10 +327,11 @@ def test_a_dripping_handshake_ends_at_the_deadline_and_nothing_was_sent() -> Non
 
 
 def test_a_slow_name_server_is_left_at_the_deadline() -> None:
-    over = threading.Event()
+    over, answered = threading.Event(), list[str]()
 
     def resolve(host: str) -> list[str]:
-        over.wait()
+        over.wait(PATIENCE)
+        answered.append(host)
         return ["127.0.0.1"]
 
     slow = HttpDoor(allowed_networks=LOOPBACK, deadline=DEADLINE, resolve=resolve)
@@ -337,6 +339,7 @@ def test_a_slow_name_server_is_left_at_the_deadline() -> None:
     with pytest.raises(TryLater, match="in time"):
         knock(slow, f"https://{NAME}/")
     assert slow.check(f"https://{NAME}/") == f"https://{NAME}/"
+    assert answered == []
     over.set()
 
 
@@ -372,7 +375,7 @@ def test_without_a_proper_answer_the_outcome_is_unknown(
         with pytest.raises(OutcomeUnknown, match="no proper answer"):
             knock(door(), peer.url)
 
-        assert len(peer.requests) == 1
+    assert len(peer.requests) == 1
 
 
 def test_where_nobody_listens_nothing_was_sent() -> None:
@@ -400,6 +403,24 @@ def test_the_next_address_is_tried_where_the_first_is_dead() -> None:
         both = HttpDoor(allowed_networks=LOOPBACK, resolve=lambda host: ["127.0.0.2", "127.0.0.1"])
 
         assert knock(both, f"http://{NAME}:{peer.port}/").status == 200
+
+
+def test_an_address_that_never_answers_leaves_time_for_the_next() -> None:
+    with Peer(answers(OK + b"\r\n")) as peer, socket.socket() as full, ExitStack() as waiting:
+        full.bind(("127.0.0.2", peer.port))
+        full.listen(0)
+        # Who comes after these is neither let in nor sent away.
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.2", peer.port))
+        at = HttpDoor(
+            allowed_networks=LOOPBACK,
+            deadline=4 * DEADLINE,
+            resolve=lambda host: ["127.0.0.2", "127.0.0.2", "127.0.0.2", "127.0.0.1"],
+        )
+
+        assert knock(at, f"http://{NAME}:{peer.port}/").status == 200
 
 
 # TLS
