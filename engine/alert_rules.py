@@ -157,10 +157,10 @@ def _follow_up_due(heard: _Heard) -> str | None:
 
 
 def _deal_won(heard: _Heard) -> str | None:
-    is_won = (
-        heard.kind == FactKind.OUTCOME_RECORDED and heard.measured.get("outcome") == Outcome.WON
-    )
-    return f":{heard.fact_id}" if is_won else None
+    """Not again where a deal that was won is only told better, its value corrected."""
+    if heard.kind != FactKind.OUTCOME_RECORDED or heard.measured.get("outcome") != Outcome.WON:
+        return None
+    return None if heard.measured.get("from") == Outcome.WON else f":{heard.fact_id}"
 
 
 _RULES: tuple[tuple[Trigger, Callable[[_Heard], str | None]], ...] = (

@@ -256,6 +256,13 @@ def test_each_deal_that_is_won_is_news():
     assert keys(("lead.staged", {"outcome": "won"})) == []
 
 
+def test_a_corrected_value_is_no_second_deal():
+    assert keys(("outcome.recorded", {"outcome": "won", "from": "won"}), COLD, fact_id=6) == []
+    assert keys(("outcome.recorded", {"outcome": "won", "from": "lost"}), COLD, fact_id=6) == [
+        "deal_won:7:6"
+    ]
+
+
 ALL = {
     "became_sql": (TO_SQL, KNOWN),
     "became_hot": (HOT, COLD),
