@@ -15,6 +15,7 @@ from engine.statistics.effects import (
     Goal,
     Measured,
     bandit_effect,
+    difference_of,
     mature_until,
     measure,
     measure_one,
@@ -22,6 +23,7 @@ from engine.statistics.effects import (
     treatments,
 )
 from engine.statistics.proportions import Arm, Pair, z_test
+from engine.statistics.sequential import confidence_sequence
 from engine.statistics.variance import moments_of
 
 LEADS = Goal("mql", "qualified leads")
@@ -76,6 +78,32 @@ def test_several_questions_make_each_answer_harder() -> None:
     assert among.p_adjusted == pytest.approx(alone.p_adjusted * 10)
     assert among.level == pytest.approx(0.005)
     assert among.lift_interval[0] < alone.lift_interval[0]
+
+
+def test_what_is_certain_alone_is_not_among_many_questions() -> None:
+    faint = counted(("A", 0.5, 10_000, 300), ("B", 0.5, 10_000, 385))
+    alone = measure([Measured(LEADS, (faint,))], "A")["mql"][0]
+    others = [Measured(replace(LEADS, metric=f"m{number}"), (ALIKE,)) for number in range(9)]
+
+    among = measure([Measured(LEADS, (faint,)), *others], "A")["mql"][0]
+
+    assert alone.decided and not among.decided
+    assert among.p_always_valid <= 0.05 < among.p_adjusted
+    assert among.lift_interval[0] < 0
+
+
+def test_a_value_is_decided_exactly_when_its_interval_excludes_zero() -> None:
+    # At another alpha than the usual one, and with a level that Holm has made smaller still.
+    found, deals, leads = set(), replace(DEALS, alpha=0.001), replace(LEADS, alpha=0.001)
+    for factor in np.linspace(1.1, 1.6, 120):
+        goals = [Measured(deals, (valued(float(factor)),))]
+        goals += [Measured(replace(leads, metric=f"m{n}"), (ALIKE,)) for n in range(9)]
+
+        (effect,) = measure(goals, "A")["deal_value"]
+
+        assert (effect.difference_interval[0] > 0) == effect.decided
+        found.add(effect.decided)
+    assert found == {True, False}
 
 
 @pytest.mark.parametrize("converted", range(300, 460, 10))
@@ -142,6 +170,22 @@ def test_a_covariate_narrows_the_interval() -> None:
         return interval[1] - interval[0]
 
     assert width(adjusted.difference_interval) < width(plain.difference_interval)
+
+
+def test_the_sequence_is_tuned_for_the_goals_own_alpha() -> None:
+    measured = Measured(replace(DEALS, alpha=0.001), (valued(1.2),))
+    found = difference_of(measured, "A", "B")
+
+    effect = measure_one(measured, "A", "B", 0.001)
+
+    tuned, usual = (
+        confidence_sequence(
+            found.estimate, found.variance, found.units, values=999, alpha=0.001, tuned_for=alpha
+        ).interval
+        for alpha in (0.001, 0.05)
+    )
+    assert effect.difference_interval == tuned
+    assert tuned[1] - tuned[0] < usual[1] - usual[0]
 
 
 def test_values_of_too_few_say_nothing_yet() -> None:

@@ -125,6 +125,16 @@ def test_strata_keep_a_change_of_weights_from_passing_for_an_effect() -> None:
     assert stratified([early, late]).units == 20_000
 
 
+def test_the_variance_over_strata_weighs_each_by_its_squared_part() -> None:
+    small, large = Difference(1.0, 2.0, 0.4, 0.4, 50, 50), Difference(1.0, 1.5, 0.1, 0.3, 150, 150)
+
+    both = stratified([small, large])
+
+    assert both.estimate == pytest.approx(0.25 * 1.0 + 0.75 * 0.5)
+    assert both.control_variance == pytest.approx(0.25**2 * 0.4 + 0.75**2 * 0.1)
+    assert both.treatment_variance == pytest.approx(0.25**2 * 0.4 + 0.75**2 * 0.3)
+
+
 def test_of_nothing_nothing_is_said() -> None:
     empty = Moments(0, 0.0, 0.0)
     nothing = plain_difference(empty, empty)
