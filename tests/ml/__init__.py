@@ -1,0 +1,1 @@
+"""Tests of what learns: features, the blend, its exact reasons, the gate, the artifacts."""
