@@ -93,7 +93,10 @@ class DestinationService:
         return self._view(self._row(identifier))
 
     def add(self, data: Mapping[str, Any], *, who: Who) -> dict[str, Any]:
-        """A new destination; a webhook's signing secret is shown this once."""
+        """A new destination; a webhook's signing secret is shown this once.
+
+        Its address comes from `checked_address`.
+        """
         now = self.resources.clock.now()
         channel = _channel(data.get("channel"), who)
         if len(self.list_all()["destinations"]) >= MOST_DESTINATIONS:
@@ -102,7 +105,7 @@ class DestinationService:
         row = Destination(
             id=destination_id(),
             channel=channel,
-            address=self._address(channel, data.get("address")),
+            address=data["address"],
             source="api",
             secrets=[{"secret": secret, "until": None}] if secret else [],
             state=WORKING,
@@ -126,7 +129,7 @@ class DestinationService:
             if row.source == ENVIRONMENT:
                 raise invalid_field("address", "This address is set in the environment.")
             _channel(row.channel, who)
-            row.address = self._address(row.channel, data["address"])
+            row.address = data["address"]
         secret = self._rotated(row, now) if data.get("rotate_secret") else None
         for name, value in _choices(data).items():
             setattr(row, name, value)
@@ -199,14 +202,6 @@ class DestinationService:
             raise NotFound("There is no destination of this id.", code="unknown_destination")
         return row
 
-    def _address(self, channel: str, address: Any) -> str:
-        if not isinstance(address, str) or not address.strip():
-            raise invalid_field("address", "A destination needs an address.")
-        try:
-            return self.resources.channels[channel].check(address.strip())
-        except AddressRefused as error:
-            raise invalid_field("address", str(error)) from None
-
     def _mend(self, row: Destination, now: datetime) -> None:
         row.state, row.reason = WORKING, None
         row.failing_since = row.paused_until = None
@@ -246,6 +241,20 @@ class DestinationService:
     def _audit(self, who: Who, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         accounts = AccountService(self.session, self.resources)
         accounts.audit(who.name, action, subject, dict(detail))
+
+
+def checked_address(resources: Resources, channel: Any, address: Any, *, who: Who) -> str:
+    """An address as its channel wants it; Invalid says what is wrong.
+
+    It may ask the network for a name: called while no transaction is open.
+    """
+    name = _channel(channel, who)
+    if not isinstance(address, str) or not address.strip():
+        raise invalid_field("address", "A destination needs an address.")
+    try:
+        return resources.channels[name].check(address.strip())
+    except AddressRefused as error:
+        raise invalid_field("address", str(error)) from None
 
 
 def _channel(channel: Any, who: Who) -> str:

@@ -50,6 +50,7 @@ class Endpoint:
     max_body: int
     writes: bool
     secret: Secret | None
+    before: Callable[..., None] | None
 
     @property
     def is_once(self) -> bool:
@@ -71,6 +72,8 @@ class Endpoint:
             arguments["query"] = PARSER.read(self.query, "query")
         if self.body is not None:
             arguments["body"] = PARSER.read(self.body, "json")
+        if self.before is not None:
+            self.before(**arguments)
         work = functools.partial(self._work, view, arguments)
         return perform(work, writes=self.writes, once=self._once(session_id))
 
@@ -145,13 +148,15 @@ class Api(flask_smorest.Blueprint):
         max_body: int = LARGEST_BODY,
         writes: bool | None = None,
         secret: Secret | None = None,
+        before: Callable[..., None] | None = None,
         content_type: str | None = None,
     ) -> Callable[[View], View]:
         """Serves a view at this address; its docstring is its line in the documentation.
 
         The view gets its path parameters, `body` and `query` by keyword, and returns a dict, a
         dict with headers, or a Response. `session` says where a session id stands
-        ("body.session_id", "path", "query").
+        ("body.session_id", "path", "query"). `before` is called with what the view will get while
+        no transaction is open: the place for what asks the network.
         """
         offer = Endpoint(
             method=method,
@@ -166,6 +171,7 @@ class Api(flask_smorest.Blueprint):
             max_body=max_body,
             writes=method != "GET" if writes is None else writes,
             secret=secret,
+            before=before,
         )
 
         def decorate(view: View) -> View:

@@ -15,10 +15,11 @@ from schemas import (
     DestinationsOut,
     TestOut,
 )
-from services.destination_service import Who
+from services import unit_of_work
+from services.destination_service import Who, checked_address
 from web.auth import reader
 from web.endpoints import Api
-from web.unit_of_work import Secret, services
+from web.unit_of_work import Secret, resources, services
 
 api = Api("alerts", __name__, description="Alerts: rules and destinations.")
 
@@ -30,6 +31,17 @@ CONFIG, DESTINATIONS, ONE = (
 )
 # A webhook's secret is shown once: a stored reply has none.
 SECRET = Secret(("secret",))
+
+
+def _check_address(body: dict[str, Any], destination_id: str | None = None) -> None:
+    """Judge an address while no transaction is open, for that asks the name's server."""
+    if "address" not in body:
+        return
+    channel = body.get("channel")
+    if destination_id is not None:
+        with unit_of_work(resources(), read_only=True) as ours:
+            channel = ours.destinations.get(destination_id)["channel"]
+    body["address"] = checked_address(resources(), channel, body["address"], who=who())
 
 
 @api.endpoint("GET", CONFIG, reply=AlertsConfigOut, access=READ)
@@ -58,6 +70,7 @@ def list_destinations() -> dict[str, Any]:
     access=WRITE,
     status=201,
     secret=SECRET,
+    before=_check_address,
 )
 def add_destination(body: dict[str, Any]) -> dict[str, Any]:
     """Add a destination; the secret of a webhook is shown this once."""
@@ -70,7 +83,14 @@ def get_destination(destination_id: str) -> dict[str, Any]:
     return services().destinations.get(destination_id)
 
 
-@api.endpoint("PATCH", ONE, body=DestinationChangeIn, reply=DestinationOut, access=WRITE)
+@api.endpoint(
+    "PATCH",
+    ONE,
+    body=DestinationChangeIn,
+    reply=DestinationOut,
+    access=WRITE,
+    before=_check_address,
+)
 def change_destination(destination_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """Change some fields of a destination; switching it on sends what was held."""
     return services().destinations.change(destination_id, body, who=who())
