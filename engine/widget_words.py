@@ -1,17 +1,23 @@
-"""The widget's own small words, in the languages we ship; a workflow may say them otherwise."""
+"""The small words of the widget and of its plain pages; a workflow may say them otherwise.
+
+`{n}`, `{m}` and `{x}` are places to fill.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-WORDS: Mapping[str, Mapping[str, str]] = {
+DEFAULT = "en"
+
+# What the widget says, and the pages too wherever they say the same.
+_WIDGET: Mapping[str, Mapping[str, str]] = {
     "en": {
         "launcher": "Chat with us",
         "conversation": "Conversation",
         "close": "Close the chat",
         "bot": "Assistant:",
         "you": "You:",
-        "typing": "Typing",
         "send": "Send",
         "skip": "Skip",
         "cancel": "Cancel",
@@ -35,12 +41,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "email": "E-mail",
         "phone": "Phone",
         "company": "Company",
-        "business_type": "Business",
-        "location": "Place",
-        "staff_size": "Team",
+        "business_type": "Type of business",
+        "location": "Location",
+        "staff_size": "People working with you",
         "monthly_sales": "Monthly sales",
         "country": "Without a country code we read it as {x}.",
-        "optional": "optional",
+        "dialling": "Country code",
         "reach": "Please give an e-mail or a phone number, or skip this.",
         "thanks": "Thank you!",
         "summary": "This is what you told us. Is it right?",
@@ -60,7 +66,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "close": "चैट बंद करें",
         "bot": "सहायक:",
         "you": "आप:",
-        "typing": "लिख रहे हैं",
         "send": "भेजें",
         "skip": "छोड़ें",
         "cancel": "रद्द करें",
@@ -84,12 +89,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "email": "ई-मेल",
         "phone": "फ़ोन",
         "company": "कंपनी",
-        "business_type": "व्यवसाय",
-        "location": "जगह",
-        "staff_size": "टीम",
+        "business_type": "व्यवसाय का प्रकार",
+        "location": "स्थान",
+        "staff_size": "साथ काम करने वाले लोग",
         "monthly_sales": "मासिक बिक्री",
         "country": "देश कोड के बिना इसे {x} का नंबर माना जाएगा।",
-        "optional": "वैकल्पिक",
+        "dialling": "देश कोड",
         "reach": "ई-मेल या फ़ोन नंबर दें, या इसे छोड़ दें।",
         "thanks": "धन्यवाद!",
         "summary": "आपने हमें यह बताया। क्या यह सही है?",
@@ -109,7 +114,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "close": "إغلاق المحادثة",
         "bot": "المساعد:",
         "you": "أنت:",
-        "typing": "يكتب",
         "send": "إرسال",
         "skip": "تخطٍّ",
         "cancel": "إلغاء",
@@ -133,12 +137,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "email": "البريد الإلكتروني",
         "phone": "الهاتف",
         "company": "الشركة",
-        "business_type": "النشاط",
-        "location": "المكان",
-        "staff_size": "الفريق",
+        "business_type": "نوع النشاط",
+        "location": "الموقع",
+        "staff_size": "عدد العاملين معك",
         "monthly_sales": "المبيعات الشهرية",
         "country": "بدون رمز الدولة نقرؤه كرقم من {x}.",
-        "optional": "اختياري",
+        "dialling": "رمز الدولة",
         "reach": "اكتب بريداً إلكترونياً أو رقم هاتف، أو تخطَّ ذلك.",
         "thanks": "شكراً لك!",
         "summary": "هذا ما أخبرتنا به. هل هو صحيح؟",
@@ -154,8 +158,173 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+# What only the pages say.
+_PAGES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "skip_link": "Skip to the conversation",
+        "back": "Back",
+        "leave": "Leave for later",
+        "own_words": "Or in your own words",
+        "earlier": "Earlier in this conversation",
+        "question_progress": "Question {n} of {m}",
+        "pick_any": "Pick as many as you like.",
+        "between": "A number between {n} and {m}.",
+        "at_least": "A number, at least {n}.",
+        "at_most": "A number, at most {m}.",
+        "rating_hint": "{n} is the lowest, {m} the highest.",
+        "check": "Please check this",
+        "error": "Error",
+        "keep_typed": "Keep my words as they are",
+        "before_start": "Before we start",
+        "without": "Continue without agreeing",
+        "agreed": "You agreed to this. You can take it back at the contact step.",
+        "consent_needed": "Please tick this so that we may keep your details, or skip this step.",
+        "more": "Tell me more",
+        "noted": "Noted, we will tell you more",
+        "told_us": "What you told us",
+        "interests": "You would like to know more about",
+        "chosen": "What you would like next",
+        "answer_now": "Answer",
+        "add": "Add",
+        "unanswered": "Not answered",
+        "finished": "All done",
+        "see_products": "Have a look around first",
+        "no_hurry": "No hurry. This page keeps your place; go on whenever you like.",
+        "anew": "This page had been open for a long time, so we began anew. What you"
+        " typed is still here.",
+        "closed": "This conversation is finished, so this was not added:",
+        "not_open": "That question is not asked any more, so this was not added:",
+        "trouble": "That did not work",
+        "trouble_403": "This form came from another site, so we did not take it.",
+        "trouble_404": "There is nothing at this address.",
+        "trouble_413": "That is more than we can take at once. Could you say it in fewer words?",
+        "trouble_422": "We could not keep this yet.",
+        "trouble_429": "That was a little fast for us. Please wait {x} seconds, then try again.",
+        "trouble_500": "Something went wrong on our side. Please try again.",
+        "trouble_503": "We cannot be reached just now. Please try again in a moment.",
+        "still_here": "What you typed is still here:",
+        "try_again": "Try again",
+        "to_chat": "Back to the conversation",
+        "leave_empty": "Leave this empty",
+        "features_interested": "What you are interested in",
+    },
+    "hi": {
+        "skip_link": "सीधे बातचीत पर जाएँ",
+        "back": "पीछे",
+        "leave": "बाद के लिए छोड़ें",
+        "own_words": "या अपने शब्दों में लिखें",
+        "earlier": "अब तक की बातचीत",
+        "question_progress": "{m} में से सवाल {n}",
+        "pick_any": "जितने चाहें उतने चुनें।",
+        "between": "{n} और {m} के बीच की संख्या।",
+        "at_least": "कम से कम {n}।",
+        "at_most": "अधिक से अधिक {m}।",
+        "rating_hint": "{n} सबसे कम, {m} सबसे ज़्यादा।",
+        "check": "कृपया इसे जाँचें",
+        "error": "त्रुटि",
+        "keep_typed": "मेरे शब्द ऐसे ही रखें",
+        "before_start": "शुरू करने से पहले",
+        "without": "बिना सहमति के आगे बढ़ें",
+        "agreed": "आपने इस पर सहमति दी है। संपर्क वाले पन्ने पर इसे वापस ले सकते हैं।",
+        "consent_needed": "कृपया इसे चुनें ताकि हम आपका विवरण रख सकें, या यह चरण छोड़ दें।",
+        "more": "और बताइए",
+        "noted": "नोट कर लिया, हम और बताएँगे",
+        "told_us": "आपने हमें यह बताया",
+        "interests": "आप इनके बारे में जानना चाहते हैं",
+        "chosen": "आगे आप यह चाहते हैं",
+        "answer_now": "जवाब दें",
+        "add": "जोड़ें",
+        "unanswered": "जवाब नहीं दिया",
+        "finished": "हो गया",
+        "see_products": "पहले हमारे उत्पाद देखें",
+        "no_hurry": "कोई जल्दी नहीं। यह पन्ना आपकी जगह याद रखता है।",
+        "anew": "यह पन्ना बहुत देर से खुला था, इसलिए हमने नए सिरे से शुरू किया। आपने"
+        " जो लिखा था, वह यहीं है।",
+        "closed": "यह बातचीत पूरी हो चुकी है, इसलिए यह नहीं जोड़ा गया:",
+        "not_open": "यह सवाल अब नहीं पूछा जाता, इसलिए यह नहीं जोड़ा गया:",
+        "trouble": "यह नहीं हो पाया",
+        "trouble_403": "यह फ़ॉर्म किसी दूसरी साइट से आया, इसलिए हमने इसे नहीं लिया।",
+        "trouble_404": "इस पते पर कुछ नहीं है।",
+        "trouble_413": "यह एक बार में बहुत ज़्यादा है। कृपया कम शब्दों में लिखें।",
+        "trouble_422": "हम इसे अभी नहीं रख सके।",
+        "trouble_429": "यह थोड़ा जल्दी हो गया। कृपया {x} सेकंड रुककर फिर कोशिश करें।",
+        "trouble_500": "हमारी ओर से कुछ गड़बड़ हुई। कृपया फिर कोशिश करें।",
+        "trouble_503": "अभी हमसे संपर्क नहीं हो पा रहा। कृपया थोड़ी देर में फिर कोशिश करें।",
+        "still_here": "आपने जो लिखा था, वह यहीं है:",
+        "try_again": "फिर कोशिश करें",
+        "to_chat": "बातचीत पर वापस",
+        "leave_empty": "इसे खाली छोड़ दें",
+        "features_interested": "आपकी रुचि",
+    },
+    "ar": {
+        "skip_link": "انتقل إلى المحادثة",
+        "back": "رجوع",
+        "leave": "أتركه لوقت لاحق",
+        "own_words": "أو بكلماتك أنت",
+        "earlier": "ما سبق من المحادثة",
+        "question_progress": "السؤال {n} من {m}",
+        "pick_any": "اختر ما تشاء منها.",
+        "between": "رقم بين {n} و{m}.",
+        "at_least": "رقم لا يقل عن {n}.",
+        "at_most": "رقم لا يزيد على {m}.",
+        "rating_hint": "{n} هو الأدنى و{m} هو الأعلى.",
+        "check": "يرجى التحقق من هذا",
+        "error": "خطأ",
+        "keep_typed": "احتفظ بكلماتي كما هي",
+        "before_start": "قبل أن نبدأ",
+        "without": "المتابعة دون موافقة",
+        "agreed": "لقد وافقت على هذا. يمكنك التراجع عنه في خطوة التواصل.",
+        "consent_needed": "يرجى وضع علامة هنا كي نحتفظ ببياناتك، أو تخطَّ هذه الخطوة.",
+        "more": "أخبرني المزيد",
+        "noted": "سجّلنا ذلك وسنخبرك بالمزيد",
+        "told_us": "ما أخبرتنا به",
+        "interests": "تود معرفة المزيد عن",
+        "chosen": "ما تود أن يحدث بعد ذلك",
+        "answer_now": "أجب",
+        "add": "إضافة",
+        "unanswered": "بلا إجابة",
+        "finished": "انتهينا",
+        "see_products": "ألقِ نظرة على منتجاتنا أولاً",
+        "no_hurry": "لا داعي للعجلة. هذه الصفحة تحفظ مكانك؛ تابع متى شئت.",
+        "anew": "بقيت هذه الصفحة مفتوحة طويلاً فبدأنا من جديد. ما كتبته ما زال هنا.",
+        "closed": "انتهت هذه المحادثة، لذلك لم يُضف هذا:",
+        "not_open": "لم يعد هذا السؤال مطروحاً، لذلك لم يُضف هذا:",
+        "trouble": "لم ينجح ذلك",
+        "trouble_403": "جاء هذا النموذج من موقع آخر، لذلك لم نقبله.",
+        "trouble_404": "لا يوجد شيء في هذا العنوان.",
+        "trouble_413": "هذا أكثر مما يمكننا قبوله مرة واحدة. هل يمكنك قوله بكلمات أقل؟",
+        "trouble_422": "لم نتمكن من حفظ هذا بعد.",
+        "trouble_429": "كان ذلك سريعاً قليلاً. يرجى الانتظار {x} ثانية ثم المحاولة مجدداً.",
+        "trouble_500": "حدث خطأ من جانبنا. يرجى المحاولة مجدداً.",
+        "trouble_503": "لا يمكن الوصول إلينا الآن. يرجى المحاولة بعد قليل.",
+        "still_here": "ما كتبته ما زال هنا:",
+        "try_again": "حاول مجدداً",
+        "to_chat": "العودة إلى المحادثة",
+        "leave_empty": "اترك هذا فارغاً",
+        "features_interested": "ما يهمك",
+    },
+}
+
+# Every word, by language: what a workflow may say otherwise.
+WORDS: Mapping[str, Mapping[str, str]] = {
+    language: {**words, **_PAGES[language]} for language, words in _WIDGET.items()
+}
+
 
 def widget_words(locale: str) -> dict[str, str]:
-    """The words in a locale; English where it has none."""
-    language = locale.lower().replace("_", "-").split("-")[0]
-    return {**WORDS["en"], **WORDS.get(language, {})}
+    """The words that the widget needs, in a locale; English where it has none."""
+    return {**_WIDGET[DEFAULT], **_WIDGET.get(_language(locale), {})}
+
+
+def page_words(locale: str) -> dict[str, str]:
+    """Every word, for the pages, in a locale; English where it has none."""
+    return {**WORDS[DEFAULT], **WORDS.get(_language(locale), {})}
+
+
+def fill(phrase: str, **values: object) -> str:
+    """A phrase with its places filled; what else stands in braces is left as it is."""
+    return re.sub(r"\{(\w+)\}", lambda place: str(values.get(place[1], place[0])), phrase)
+
+
+def _language(locale: str) -> str:
+    return locale.lower().replace("_", "-").split("-")[0]

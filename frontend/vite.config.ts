@@ -8,11 +8,18 @@ const words = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map
 /** Names that only the widget's own objects have: a letter does for them in the built file. */
 function ownNames(): RegExp {
   // What travels or is stored keeps its name.
-  const kept = new Set(words(source("wire.ts") + source("storage.ts"), /(\w+)\??:/g));
+  const kept = new Set([
+    ...words(source("wire.ts") + source("storage.ts"), /(\w+)\??:/g),
+    ...words(source("words.ts"), /"(\w+)"/g),
+    ...words(source("host.ts"), /^  (\w+)[(:]/gm),
+  ]);
   const all = readdirSync(new URL("widget", import.meta.url)).filter((file) => /tsx?$/.test(file));
   const texts = all.map(source);
   const own = texts.flatMap((text) => [
     ...words(text, /private (?:async |readonly )*(\w+)/g),
+    // What travels has no capital within: a method or a part that has one is ours.
+    ...words(text, /^  (?:async )?([a-z]+[A-Z]\w*)(?:\(|: )/gm),
+    ...words(text, /\b(is[A-Z]\w+)\??: boolean/g),
     ...["State", "Panel", "Surroundings", "Wires", "Offer", "VNode"].flatMap((name) => {
       const shape = new RegExp(`interface ${name} \\{[^]*?\\n\\}`).exec(text)?.[0] ?? "";
       return words(shape, /^  (?:readonly )?(\w+)\??[:(]/gm);

@@ -54,5 +54,5 @@ test("keys are long and never the same", () => {
   const keys = new Set(Array.from({ length: 100 }, randomKey));
 
   expect(keys.size).toBe(100);
-  expect([...keys][0]).toMatch(/^[0-9a-f]{36}$/);
+  expect([...keys][0]).toMatch(/^\d+(-\d+){4}$/);
 });

@@ -19,7 +19,7 @@ export interface Call {
 }
 
 const PATIENCE = 15_000;
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+const PASSING = [408, 425, 429, 500, 502, 503, 504];
 
 /** The seconds of a Retry-After header, an hour at most; null when it says none. */
 export function retryAfter(header: string | null): number | null {
@@ -42,7 +42,7 @@ export async function call(base: string, path: string, options: Call = {}): Prom
       keepalive: method === "POST",
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    if (PASSING.has(reply.status)) {
+    if (PASSING.includes(reply.status)) {
       return { kind: "wait", seconds: retryAfter(reply.headers.get("Retry-After")) };
     }
     const said = await reply.json();

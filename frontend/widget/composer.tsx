@@ -4,7 +4,7 @@ import type { Conversation } from "./conversation";
 import { Fragment, h } from "./dom";
 import { currentQuestion } from "./flow";
 import { ARROW, IconButton, Summary } from "./view";
-import type { Question } from "./wire";
+import type { Config, Question } from "./wire";
 import { fill, type Words } from "./words";
 
 type Talk = { talk: Conversation };
@@ -215,33 +215,35 @@ function Several({ talk, question }: Talk & { question: Question }) {
   );
 }
 
-const KINDS: Record<string, { type: string; complete?: string; mode?: string }> = {
+/** How a type of question, or a part of the contact, is typed. */
+const KINDS: Record<string, { type?: string; complete?: string; mode?: string }> = {
+  name: { complete: "name" },
+  company: { complete: "organization" },
   email: { type: "email", complete: "email" },
   phone: { type: "tel", complete: "tel" },
-  number: { type: "text", mode: "decimal" },
+  number: { mode: "decimal" },
   date: { type: "date" },
 };
 
 function Typed({ talk, question, isExtra }: Talk & { question: Question; isExtra?: boolean }) {
   const { state, words } = talk;
   const reask = state.reask?.question === question.id ? state.reask : null;
-  const kind = KINDS[question.type] ?? { type: "text" };
+  const kind = KINDS[question.type] ?? {};
+  const isPhone = question.type === "phone";
   const given = state.editing === question.id ? state.given[question.id] : undefined;
   const old = given && !given.skipped && !isExtra ? given.text : "";
   const send = (event: Event) => {
     event.preventDefault();
     const input = (event.target as HTMLFormElement).elements.namedItem("text") as HTMLInputElement;
-    const text = input.value.trim();
+    const typed = input.value.trim();
+    const text = isPhone ? talk.dialled(typed) : typed;
     if (text) talk.answer(question.id, text, text);
     else input.focus();
   };
-  const described = [
-    question.help && "help",
-    question.type === "phone" && "country",
-    reask?.entry,
-  ].filter(Boolean);
+  const described = [question.help && "help", reask?.entry].filter(Boolean);
   return (
     <form class="typed" onsubmit={send} novalidate>
+      {isPhone && <Country talk={talk} />}
       <input
         name="text"
         type={kind.type}
@@ -259,27 +261,42 @@ function Typed({ talk, question, isExtra }: Talk & { question: Question; isExtra
         data-focus={!isExtra}
       />
       <IconButton look="send" label={words.send} path={ARROW} />
-      {question.type === "phone" && <Country talk={talk} />}
     </form>
   );
 }
 
-/** The country a number without a code is read in, in the visitor's language. */
+/** A choice of the country that a number is from, where it does not say so itself. */
 function Country({ talk }: Talk) {
-  const config = talk.state.config;
-  const { region, calling_code: code } = config?.country ?? {};
-  if (!region || !code) return null;
+  talk.fetchCodes();
+  const chosen = talk.region || (talk.state.config as Config).country.region;
+  const offers = Object.keys({ [chosen]: "", ...talk.codes })
+    .map((region) => ({ region, label: countryOf(talk, region) }))
+    .sort((one, other) => one.label.localeCompare(other.label));
+  return (
+    <select
+      aria-label={talk.words.dialling}
+      onchange={(event: Event) => (talk.region = (event.target as HTMLSelectElement).value)}
+    >
+      {offers.map(({ region, label }) => (
+        <option key={region} value={region} selected={region === chosen}>
+          {label}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** A country's name in the visitor's language, and its code. */
+function countryOf(talk: Conversation, region: string): string {
+  const { country, locale } = talk.state.config as Config;
+  const code = talk.codes?.[region] ?? country.calling_code;
   let name = region;
   try {
-    name = new Intl.DisplayNames([config?.locale ?? "en"], { type: "region" }).of(region) ?? region;
+    name = new Intl.DisplayNames([locale], { type: "region" }).of(region) ?? region;
   } catch {
-    // An older browser shows the code of the region.
+    // A browser that does not know this language shows the code of the region.
   }
-  return (
-    <p class="hint" id="country">
-      {fill(talk.words.country, { x: `${name} (\u2066${code}\u2069)` })}
-    </p>
-  );
+  return `${name} (\u2066${code}\u2069)`;
 }
 
 // Behind the questions
@@ -308,13 +325,6 @@ function Products({ talk }: Talk) {
   );
 }
 
-const CONTACT_INPUTS: Record<string, { type: string; complete: string }> = {
-  name: { type: "text", complete: "name" },
-  email: { type: "email", complete: "email" },
-  phone: { type: "tel", complete: "tel" },
-  company: { type: "text", complete: "organization" },
-};
-
 function Contact({ talk }: Talk) {
   const { state, words } = talk;
   const fields = state.config?.contact?.fields ?? [];
@@ -327,6 +337,7 @@ function Contact({ talk }: Talk) {
     if (reachable.length && !reachable.some((name) => values[name])) {
       return talk.refuseContact({ [reachable[0] as string]: words.reach });
     }
+    if (values["phone"]) values["phone"] = talk.dialled(values["phone"]);
     talk.giveContact(values, text(form, "website"));
   };
   const bad = fields.find((name) => state.errors[name]);
@@ -355,26 +366,24 @@ function Contact({ talk }: Talk) {
 
 function Field({ talk, name, isFirst }: Talk & { name: string; isFirst: boolean }) {
   const { state, words } = talk;
-  const kind = CONTACT_INPUTS[name] ?? { type: "text", complete: "off" };
+  const kind = KINDS[name] ?? {};
   const error = state.errors[name];
-  const isPhone = name === "phone";
-  const described = [error && `wrong-${name}`, isPhone && "country"].filter(Boolean).join(" ");
   return (
     <div class="field">
       <label for={`f-${name}`}>{words[name as keyof Words] ?? name}</label>
+      {name === "phone" && <Country talk={talk} />}
       <input
         id={`f-${name}`}
         name={name}
         type={kind.type}
-        autocomplete={kind.complete}
+        autocomplete={kind.complete ?? "off"}
         maxlength={200}
        
         value={state.contact[name] ?? ""}
         aria-invalid={error ? true : undefined}
-        aria-describedby={described || undefined}
+        aria-describedby={error ? `wrong-${name}` : undefined}
         data-focus={isFirst}
       />
-      {isPhone && <Country talk={talk} />}
       {error && <p class="error" role="alert" id={`wrong-${name}`}>{error}</p>}
     </div>
   );

@@ -11,11 +11,13 @@ import { firstWords, type Words } from "./words";
 
 export interface Surroundings {
   base: string;
+  /** The conversation that the page already holds, and the token to read it. */
+  held: { session?: string; token?: string };
   box: Box;
   host: Host;
   locale: string;
   /** How the visitor came: UTM values, referrer, landing page. */
-  visit: () => Record<string, string>;
+  visit: Record<string, string>;
   /** How long the bot seems to type; 0 where less motion is wished for. */
   typing: () => number;
   changed: () => void;
@@ -26,6 +28,10 @@ const LONGEST_PAUSE = 30;
 export class Conversation {
   state: State = flow.asleep();
   words: Words = firstWords();
+  /** The calling code of each country, once a phone was asked for. */
+  codes: Record<string, string> | undefined;
+  /** The country that the visitor chose for numbers that name none. */
+  region = "";
   private outbox: Outbox;
   private lock: (work: () => Promise<void>) => Promise<void>;
   private person: Record<string, string> = {};
@@ -35,6 +41,13 @@ export class Conversation {
   private catching = false;
 
   constructor(private around: Surroundings) {
+    const { session, token } = around.held;
+    if (session) {
+      around.box.update((saved) => {
+        if (saved.session !== session) clear(saved);
+        Object.assign(saved, { session, token });
+      });
+    }
     this.lock = exclusively(`${around.box.key}:start`);
     this.outbox = new Outbox(around.box, {
       send: (item) =>
@@ -101,13 +114,13 @@ export class Conversation {
       one.starting ??= randomKey();
       one.visitor ??= randomKey();
     });
-    const body = { ...visit(), locale, visitor_id: saved.visitor, surface: "widget" };
+    const body = { ...visit, locale, visitor_id: saved.visitor, surface: "widget" };
     const key = saved.starting as string;
     const outcome = await call(base, "/api/session/start", { method: "POST", key, body });
     if (outcome.kind === "wait") return outcome.seconds ?? -1;
     box.update((one) => {
       // A key that was used with another page's address is of no use any more.
-      for (const name of PER_SESSION) delete one[name];
+      clear(one);
       if (outcome.kind === "ok") {
         one.session = outcome.body.session_id;
         one.token = outcome.body.visitor_token;
@@ -137,15 +150,18 @@ export class Conversation {
   private forget(session: string): number {
     this.outbox.drop(session);
     this.around.box.update((saved) => {
-      if (saved.session === session) for (const name of PER_SESSION) delete saved[name];
+      if (saved.session === session) clear(saved);
     });
     this.state = flow.say(this.state, this.words.ended);
     return 0;
   }
 
   restart(): void {
+    // A page that holds the conversation holds the next one too: reloaded, it shows the same.
+    const form = document.querySelector<HTMLFormElement>("form[data-leadline-again]");
+    if (form) return form.submit();
     this.around.box.update((saved) => {
-      for (const name of PER_SESSION) delete saved[name];
+      clear(saved);
       saved.revision = (saved.revision ?? 0) + 1;
     });
     this.revision++;
@@ -213,6 +229,23 @@ export class Conversation {
     const step = this.state.step;
     this.set(flow.leftMenu(this.state));
     this.soon((state) => flow.after(step, state));
+  }
+
+  /** A number with the code of the chosen country, unless it names its own. */
+  dialled(number: string): string {
+    const chosen = this.codes?.[this.region];
+    return chosen && /^(?!00)[\d(]/.test(number) ? `${chosen} ${number}` : number;
+  }
+
+  /** Fetches the codes of all countries, once. */
+  fetchCodes(): void {
+    if (this.codes) return;
+    this.codes = {};
+    void call(this.around.base, "/widget/countries.json").then((reply) => {
+      if (reply.kind !== "ok") return;
+      this.codes = reply.body as Record<string, string>;
+      this.around.changed();
+    });
   }
 
   giveContact(values: Record<string, string>, honeypot: string): void {
@@ -453,7 +486,12 @@ export class Conversation {
   }
 }
 
-const PER_SESSION = ["session", "token", "starting", "step", "clicked", "done"] as const;
+/** Takes away what belongs to one session. */
+function clear(saved: Saved): void {
+  for (const name of ["session", "token", "starting", "step", "clicked", "done"] as const) {
+    delete saved[name];
+  }
+}
 
 function wait(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -13,7 +13,7 @@ export interface VNode {
   kids: Child[];
 }
 
-type Component = (props: never) => Child;
+type Component = (props: never, kids: Child) => Child;
 
 declare global {
   namespace JSX {
@@ -39,12 +39,12 @@ export function h(
 ): Child {
   const given = props ?? {};
   if (typeof tag === "string") return { tag, props: given, kids };
-  return (tag as (props: object) => Child)({ ...given, children: kids });
+  return tag(given as never, kids);
 }
 
 /** Several children without an element around them. */
-export function Fragment({ children }: { children: Child }): Child {
-  return children;
+export function Fragment(_: object, kids?: Child): Child {
+  return kids;
 }
 
 type Kept = Element & { was?: Record<string, unknown> };

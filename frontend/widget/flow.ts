@@ -282,7 +282,7 @@ export function resumed(
   let next: State = say({ ...state, phase: "talking", config }, config.greeting);
   next = {
     ...next,
-    consented: state.consented || summary.behaviors.some((one) => one.action === "consent_given"),
+    consented: state.consented || did(summary, "consent_given"),
     contact: { ...state.contact, ...contactOf(summary) },
     clicked: saved.clicked ?? [],
   };
@@ -329,15 +329,20 @@ export function contactOf(summary: Summary): Record<string, string> {
   return found;
 }
 
+function did(summary: Summary, action: string): boolean {
+  return summary.behaviors.some((one) => one.action === action);
+}
+
 function stepNow(state: State, summary: Summary, saved: string | undefined): Step {
   if (summary.lead_data.closed) return "closed";
   const { done, total } = progress(state);
   const step = saved as Step | undefined;
   if (done < total) {
-    const early = step === "greeting" || step === "later" || step === "consent";
-    if (done === 0 && (early || step === "declined")) return step as Step;
-    if (done === 0 && !step) return "greeting";
-    return mayAskPersonal(state) ? "questions" : "consent";
+    if (!done && step && step !== "questions") return step;
+    if (!done && !step && !did(summary, "replied_to_greeting")) return "greeting";
+    // Who comes from a page without a script has not said here whether they agree.
+    const agreed = step ? mayAskPersonal(state) : !state.config?.consent || state.consented;
+    return agreed ? "questions" : "consent";
   }
   return step && AFTER_QUESTIONS.includes(step) ? step : "products";
 }
@@ -352,6 +357,7 @@ function backAt(state: State, step: Step): State {
   if (step === "products") return after("questions", here);
   if (step === "contact") return after("products", here);
   if (step === "calls") return after("contact", here);
+  if (step === "greeting" || step === "later") return here;
   return say(here, step === "closed" ? config.closing : config.words.summary);
 }
 

@@ -45,6 +45,8 @@ class Widget {
       mode,
       isOpen: false,
       isGentle: false,
+      // The title of a page that is all conversation is the first of its headings.
+      level: settings.place?.dataset["session"] ? 1 : undefined,
       title: "",
       launcher: "Chat",
       toggle: guarded(() => (this.panel.isOpen ? this.close() : this.open())),
@@ -52,10 +54,11 @@ class Widget {
     };
     this.talk = new Conversation({
       base: settings.base,
+      held: settings.place?.dataset ?? {},
       box: this.box,
       host: this.host,
       locale: settings.locale,
-      visit: () => settings.visit,
+      visit: settings.visit,
       typing: () => (this.calm.matches ? 0 : TYPING),
       changed: guarded(() => this.draw()),
     });
@@ -70,6 +73,12 @@ class Widget {
     });
     const locale = encodeURIComponent(this.settings.locale);
     const reply = await call(this.settings.base, `/api/widget/config?locale=${locale}`);
+    const { place } = this.settings;
+    if (place && place.childElementCount > 1) {
+      // What the page shows in our place works without us, and a visitor who began there stays.
+      if (reply.kind !== "ok" || place.matches(":focus-within")) return;
+      place.replaceChildren(this.element);
+    }
     if (reply.kind === "ok") this.present(reply.body as Presentation);
     this.element.hidden = false;
     this.draw();
@@ -218,7 +227,6 @@ class Widget {
   }
 
   private whenSeen(work: () => void): void {
-    if (!("IntersectionObserver" in window)) return work();
     const observer = new IntersectionObserver(
       guarded((found: IntersectionObserverEntry[]) => {
         if (!found.some((one) => one.isIntersecting)) return;
@@ -271,26 +279,20 @@ class Widget {
   }
 }
 
-/** The styles, in a way that no Content-Security-Policy forbids where the browser has one. */
+/** The styles, in a way that no Content-Security-Policy forbids. */
 function dress(shadow: ShadowRoot): void {
-  try {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(styles);
-    shadow.adoptedStyleSheets = [sheet];
-  } catch {
-    const element = document.createElement("style");
-    element.textContent = styles;
-    shadow.append(element);
-  }
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(styles);
+  shadow.adoptedStyleSheets = [sheet];
 }
 
 function begin(script: HTMLScriptElement | null): void {
-  const page = window as unknown as { Leadline?: { isLoaded?: boolean }; leadlineLoads?: boolean };
+  const page = window as unknown as { leadlineLoads?: boolean };
   // The same script twice, from wherever, makes one widget.
-  if (page.leadlineLoads || page.Leadline?.isLoaded) return;
+  if (page.leadlineLoads) return;
   page.leadlineLoads = true;
   const run = guarded(() => new Widget(readSettings(script)).start());
-  if (document.body && document.readyState !== "loading") run();
+  if (document.readyState !== "loading") run();
   else document.addEventListener("DOMContentLoaded", run, { once: true });
 }
 

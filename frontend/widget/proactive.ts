@@ -4,8 +4,8 @@ import type { Proactive } from "./wire";
 
 /** Whether an address such as `/pricing/eu` fits a pattern such as `/pricing*`. */
 export function fits(pattern: string, path: string): boolean {
-  const parts = pattern.split("*").map((part) => part.replace(/[^\w/]/g, "\\$&"));
-  return RegExp(`^${parts.join(".*")}$`).test(path);
+  const plain = pattern.replace(/[^\w/*]/g, "\\$&").replaceAll("*", ".*");
+  return RegExp(`^${plain}$`).test(path);
 }
 
 /** Whether the last time is long enough ago. */
@@ -15,40 +15,29 @@ export function isDue(rules: Proactive, last: number | undefined, now: number): 
 
 /** Calls `open` once when the first of the rules comes true; returns what calls it off. */
 export function watch(rules: Proactive, open: () => void): () => void {
-  const stops: (() => void)[] = [];
-  const stop = () => stops.splice(0).forEach((one) => one());
+  const off = new AbortController();
+  const { signal } = off;
+  const heard = { passive: true, signal };
   const go = () => {
-    if (!fits(rules.url_pattern, location.pathname)) return;
-    stop();
+    if (signal.aborted || !fits(rules.url_pattern, location.pathname)) return;
+    off.abort();
     open();
   };
-  if (rules.after_seconds !== null) {
-    const timer = setTimeout(go, rules.after_seconds * 1000);
-    stops.push(() => clearTimeout(timer));
-  }
+  if (rules.after_seconds !== null) setTimeout(go, rules.after_seconds * 1000);
   if (rules.scroll_percent !== null) {
     const depth = rules.scroll_percent / 100;
-    listen(stops, window, "scroll", () => {
+    const look = () => {
       const page = document.documentElement;
       const room = page.scrollHeight - page.clientHeight;
       if (room > 0 && page.scrollTop / room >= depth) go();
-    });
+    };
+    addEventListener("scroll", look, heard);
   }
   if (rules.exit_intent) {
-    listen(stops, document, "mouseout", (event) => {
-      const { clientY, relatedTarget } = event as MouseEvent;
-      if (!relatedTarget && clientY <= 0) go();
-    });
+    const leaves = (event: MouseEvent) => {
+      if (!event.relatedTarget && event.clientY <= 0) go();
+    };
+    document.addEventListener("mouseout", leaves, heard);
   }
-  return stop;
-}
-
-function listen(
-  stops: (() => void)[],
-  target: EventTarget,
-  name: string,
-  work: (event: Event) => void,
-): void {
-  target.addEventListener(name, work, { passive: true });
-  stops.push(() => target.removeEventListener(name, work));
+  return () => off.abort();
 }

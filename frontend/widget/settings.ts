@@ -8,7 +8,7 @@ export interface Settings {
   scheme: string;
   accent: string;
   /** The element that holds the conversation; without one there is a bubble. */
-  place: Element | null;
+  place: HTMLElement | null;
   visit: Record<string, string>;
 }
 
@@ -24,7 +24,7 @@ export function readSettings(script: HTMLScriptElement | null): Settings {
     position: data["position"] ?? "",
     scheme: data["scheme"] ?? "",
     accent: data["accent"] ?? "",
-    place: document.querySelector("[data-leadline]"),
+    place: document.querySelector<HTMLElement>("[data-leadline]"),
     visit: firstVisit(),
   };
 }

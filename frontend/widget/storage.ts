@@ -79,6 +79,5 @@ export class Box {
 
 /** A key nobody guesses, also where `crypto.randomUUID` is missing (plain http). */
 export function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(18));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return crypto.getRandomValues(new Uint32Array(5)).join("-");
 }

@@ -3,7 +3,7 @@
 import { Composer } from "./composer";
 import type { Conversation } from "./conversation";
 import { Fragment, h } from "./dom";
-import { labelled, progress, questionOf, type Entry } from "./flow";
+import { CONTACT_FIELDS, labelled, progress, questionOf, type Entry } from "./flow";
 import { fill } from "./words";
 
 export interface Panel {
@@ -11,6 +11,7 @@ export interface Panel {
   isOpen: boolean;
   /** It opened by itself, so it stays small and takes no focus. */
   isGentle: boolean;
+  level: number | undefined;
   title: string;
   launcher: string;
   toggle: () => void;
@@ -45,7 +46,6 @@ function Window({ panel, talk }: { panel: Panel; talk: Conversation }) {
     <section
       class={`panel ${panel.mode}${panel.isGentle ? " gentle" : ""}`}
       role={isBubble ? "dialog" : "region"}
-      aria-modal={isBubble ? "false" : undefined}
       aria-labelledby="title"
       onkeydown={(event: KeyboardEvent) => {
         if (event.key === "Escape" && isBubble) {
@@ -71,7 +71,7 @@ function Top({ panel, talk }: { panel: Panel; talk: Conversation }) {
   const isAsking = state.step === "questions" && total > 0;
   return (
     <div class="top">
-      <h2 id="title">{panel.title}</h2>
+      <h2 id="title" aria-level={panel.level}>{panel.title}</h2>
       {isAsking && <span class="count">{counts}</span>}
       {state.phase === "talking" && state.entries.some((entry) => entry.from === "you") && (
         <IconButton label={words.restart} path={AGAIN} work={() => talk.askRestart(true)} />
@@ -147,7 +147,7 @@ export function Summary({ talk }: { talk: Conversation }) {
     const answer = given[id];
     return answer ? [{ what: id, term, text: labelled(question, answer.text) }] : [];
   });
-  const known = ["name", "email", "phone"].map((name) => contact[name]).filter(Boolean);
+  const known = CONTACT_FIELDS.map((name) => contact[name]).filter(Boolean);
   if (config?.contact) {
     facts.push({ what: "contact", term: words.contact, text: known.join(", ") || words.skipped });
   }
@@ -211,8 +211,7 @@ function Icon({ path }: { path: string }) {
   );
 }
 
-const BUBBLE =
-  "M12 3.5c-5 0-9 3.4-9 7.6 0 2.4 1.3 4.5 3.3 5.9-.1 1.2-.6 2.3-1.5 3.3 1.9-.2 3.5-.8 4.8-1.8.8.2 1.6.2 2.4.2 5 0 9-3.4 9-7.6s-4-7.6-9-7.6z";
+const BUBBLE = "M21 11.5a8.5 8.5 0 0 1-12.5 7.5L3 20.5l1.5-5.5A8.5 8.5 0 1 1 21 11.5z";
 const CROSS = "M6 6l12 12M18 6L6 18";
 export const ARROW = "M4 12h15M13 6l6 6-6 6";
 const AGAIN = "M4 5v5h5M4.6 10a8 8 0 1 1-.4 4.5";

@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tests.api.conftest import Caller
 from web.widget import files
@@ -119,14 +120,39 @@ def test_rules_and_words_of_the_workflow_are_told(make_caller: object, sqlite_ur
     assert (plain["words"]["send"], german["words"]["send"]) == ("Go!", "Los!")
 
 
-def test_the_page_of_its_own_speaks_the_visitors_language(lite: Caller) -> None:
-    arabic = lite.get("/chat/live", Accept_Language="ar-EG,en;q=0.5")
-    hindi = lite.get("/chat/live", {"lang": "hi"})
+def test_any_site_learns_the_calling_codes_of_all_countries(lite: Caller) -> None:
+    reply = lite.get("/widget/countries.json")
 
-    assert '<html lang="ar" dir="rtl">' in arabic.text
-    assert '<html lang="hi" dir="ltr">' in hindi.text
-    assert '<html lang="en" dir="ltr">' in lite.get("/chat/live", {"lang": "<b>"}).text
-    assert "Accept-Language" in arabic.headers["Vary"]
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+    assert reply.headers["Cache-Control"] == "public, max-age=86400"
+    assert len(reply.json) > 200
+    assert {name: reply.json[name] for name in ("IN", "GB", "US")} == {
+        "IN": "+91",
+        "GB": "+44",
+        "US": "+1",
+    }
+    assert None not in reply.json.values() and "Set-Cookie" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    ("sent", "e164"),
+    [
+        ("+44 020 7946 0018", "+442079460018"),
+        ("+1 (415) 555-2671", "+14155552671"),
+        ("+39 06 698 12345", "+390669812345"),
+        ("+7 8 912 345-67-89", "+79123456789"),
+    ],
+)
+def test_a_number_with_the_code_of_the_chosen_country_is_read_whole(
+    lite: Caller, sent: str, e164: str
+) -> None:
+    session = lite.start()
+
+    lite.post("/api/lead/profile", {"session_id": session, "profile_data": {"phone": sent}})
+
+    with lite.app.extensions["leadline"].engine.connect() as connection:
+        kept = connection.execute(text("SELECT phone, phone_e164 FROM leads")).one()
+    assert tuple(kept) == (sent, e164)
 
 
 def test_a_session_nobody_has_is_not_found(lite: Caller) -> None:

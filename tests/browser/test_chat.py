@@ -229,11 +229,11 @@ def test_one_can_skip_go_back_edit_and_come_back_later(visit: Visit, live_url: s
     expect(page.locator("h1")).to_have_text("What type of business do you run?")
 
     page.goto(f"{live_url}/chat/summary")
-    page.get_by_role("link", name=re.compile(r"Edit\s*: Where is")).click()
+    page.get_by_role("link", name=re.compile(r"Change\s*: Where is")).click()
     expect(page.locator("#answer")).to_have_value("Pune")
     page.fill("#answer", "Nashik")
     page.get_by_role("button", name="Send").click()
-    expect(page.locator("h1")).to_have_text("Please look it over. Is everything as you meant it?")
+    expect(page.locator("h1")).to_have_text("This is what you told us. Is it right?")
     expect(page.locator(".sheet")).to_contain_text("Nashik")
     expect(page.locator(".sheet")).not_to_contain_text("Pune")
 

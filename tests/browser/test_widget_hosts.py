@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import DESK, PHONE, Serve, Visit, flaws, is_wider_than_its_window
+from tests.browser.conftest import DESK, PHONE, Serve, Visit
 from tests.browser.widget import Site, Talk, host_page, needs_built_widget, website
 from workflow_config import WORKFLOW_CONFIG
 
@@ -240,26 +240,3 @@ def test_on_a_phone_the_panel_gives_way_to_what_the_keyboard_reaches(
 
     expect(talk.panel).to_be_hidden()
     expect(talk.page.get_by_role("link", name="A link")).to_be_focused()
-
-
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_it_is_a_page_of_its_own_too(live_url: str, visit: Visit, size: dict[str, int]) -> None:
-    page = visit(size, javascript=True)
-    page.goto(f"{live_url}/chat/live")
-    region = page.get_by_role("region", name="YouShop")
-    for name in ("Yes, go ahead", "I agree", "Restaurant"):
-        region.get_by_role("button", name=name, exact=True).click()
-    region.get_by_placeholder("City or area").wait_for()
-
-    assert flaws(page) == []
-    assert not is_wider_than_its_window(page)
-    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
-
-
-def test_without_a_script_the_page_leads_to_the_plain_ones(live_url: str, visit: Visit) -> None:
-    page = visit(javascript=False)
-
-    page.goto(f"{live_url}/chat/live")
-    page.wait_for_url(f"{live_url}/chat*")
-
-    expect(page.get_by_role("button", name="Yes, go ahead")).to_be_visible()

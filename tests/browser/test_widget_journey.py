@@ -137,7 +137,7 @@ def test_an_earlier_answer_can_be_changed_at_once_and_at_the_end(
     talk.type("Delhi")
     until(talk.page, lambda: answers(live_url, talk)[2] == "Delhi")
     talk.panel.get_by_role("button", name="Change: Contact").click()
-    talk.panel.get_by_label("Phone").fill("91234 56789")
+    talk.panel.get_by_label("Phone", exact=True).fill("91234 56789")
     talk.click("Send")
     talk.button("That is right").wait_for()
 
@@ -158,7 +158,54 @@ def test_a_contact_that_cannot_be_one_is_told_beside_its_field(live_url: str, vi
     expect(talk.panel.get_by_label("E-mail")).to_be_focused()
 
     assert talk.panel.get_by_label("Name").input_value() == "Ada"
-    assert "India (\u2066+91\u2069)" in talk.panel.locator("#country").inner_text()
+    expect(talk.panel.get_by_label("Country code")).to_have_value("IN")
+
+
+def test_a_number_is_of_the_country_that_was_chosen_unless_it_names_its_own(
+    live_url: str, visit: Visit
+) -> None:
+    talk = Talk(visit(PHONE, javascript=True))
+    asked: list[str] = []
+    talk.page.on("request", lambda request: asked.append(request.url.split("/")[-1]))
+    talk.goto(live_url).answered()
+    assert "countries.json" not in asked
+    talk.click("Continue").asks("Where can we")
+    country = talk.panel.get_by_label("Country code")
+    number = talk.panel.get_by_label("Phone", exact=True)
+    expect(country.locator("option")).not_to_have_count(1)
+    names = country.locator("option").all_inner_texts()
+    first = country.locator("option:checked").inner_text()
+
+    country.select_option(label="United Kingdom (\u2066+44\u2069)")
+    number.fill("020 7946 0018")
+    talk.click("Send").asks("do next").click("Not now").asks("Is it right?")
+    british = summary(live_url, talk)["lead_data"]["phone"]
+    talk.panel.get_by_role("button", name="Change: Contact").click()
+    shown = number.input_value()
+    number.fill("+1 415 555 2671")
+    talk.click("Send").button("That is right").wait_for()
+    american = summary(live_url, talk)["lead_data"]["phone"]
+
+    assert asked.count("countries.json") == 1 and len(names) > 200
+    assert [name[:2] for name in names[:2]] == ["Af", "Ål"] and names[-1].startswith("Z")
+    assert first == "India (\u2066+91\u2069)"
+    assert (british, shown) == ("+44 020 7946 0018", "+44 020 7946 0018")
+    assert american == "+1 415 555 2671"
+    assert talk.errors == []
+
+
+def test_without_the_list_of_countries_a_phone_is_asked_for_all_the_same(
+    live_url: str, visit: Visit
+) -> None:
+    talk = Talk(visit(javascript=True)).goto(live_url).answered()
+    talk.page.route("**/countries.json", lambda route: route.abort())
+
+    talk.click("Continue").asks("Where can we")
+    talk.panel.get_by_label("Phone", exact=True).fill("91234 56789")
+    talk.click("Send").asks("do next")
+
+    assert summary(live_url, talk)["lead_data"]["phone"] == "91234 56789"
+    assert talk.errors == []
 
 
 def test_who_does_not_agree_is_not_asked_further(live_url: str, visit: Visit) -> None:

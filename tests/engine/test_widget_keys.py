@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.matching import calling_code
-from engine.widget_words import WORDS, widget_words
+from engine.widget_words import WORDS, fill, page_words, widget_words
 from engine.workflow import Proactive, WidgetLook, Workflow
 from engine.workflow_reader import WorkflowInvalid, read_workflow
 
@@ -44,8 +44,19 @@ def test_the_widget_says_its_small_words_as_the_workflow_wants() -> None:
 
 def test_a_language_has_its_words_and_the_others_have_english() -> None:
     assert widget_words("hi-IN")["send"] == "भेजें"
-    assert widget_words("pt_BR") == WORDS["en"]
+    assert page_words("hi-IN")["back"] == "पीछे"
+    assert page_words("pt_BR") == WORDS["en"]
     assert all(set(words) == set(WORDS["en"]) for words in WORDS.values())
+
+
+def test_the_widget_is_told_no_word_that_only_pages_say() -> None:
+    assert widget_words("en").items() < page_words("en").items()
+    assert "skip_link" not in widget_words("en")
+
+
+def test_a_word_with_strange_braces_is_shown_as_it_is() -> None:
+    assert fill("{n} of {m}", n=1, m="{n}") == "1 of {n}"
+    assert fill("{a {} {x}", n=1) == "{a {} {x}"
 
 
 def test_the_proactive_keys_are_read() -> None:

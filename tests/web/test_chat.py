@@ -18,7 +18,9 @@ import main
 from config import Settings
 from services import unit_of_work
 from services.resources import Resources
+from web.widget import files
 
+OUR_SCRIPT = '<script src="/widget.js" data-site="chat" async></script>'
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>{{ 7 * 7 }}"
 
 
@@ -193,6 +195,7 @@ def test_hostile_texts_are_shown_as_text(visitor: FlaskClient) -> None:
     for path in ("questions/business_type", "questions/staff_size", "contact", "next", "summary"):
         pages.append(see(visitor, f"/chat/{path}").text)
     for page in pages:
+        page = page.replace(OUR_SCRIPT, "")
         assert "<script" not in page and "<img" not in page
         assert "49" not in re.sub(r"\d{3,}", "", page)
     assert "&lt;script&gt;" in pages[-1]
@@ -288,7 +291,7 @@ def test_a_closed_conversation_takes_nothing_more_and_says_so(
 
     page = see(visitor, late.location).text
     assert (late.status_code, late.location) == (303, "/chat/summary")
-    assert "Too late" in page and "was not added" in page and ">Edit" not in page
+    assert "Too late" in page and "was not added" in page and ">Change" not in page
     assert see(visitor, "/chat/contact").location == "/chat/summary"
     assert rows(chat_app, "SELECT count(*) FROM answers") == [(0,)]
 
@@ -389,6 +392,91 @@ def test_pages_are_not_cached_and_hold_nothing_inline(visitor: FlaskClient) -> N
     assert see(visitor, "/assets/chat/chat.py").status_code == 404
 
 
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A widget that is built."""
+    file = tmp_path / "widget.js"
+    file.write_bytes(b"// built")
+    monkeypatch.setattr(files, "BUILT", file)
+
+
+def handed(page: str) -> tuple[str, str] | None:
+    """The session and the token that a page holds for its script."""
+    found = re.search(r'data-leadline data-session="([^"]+)" data-token="([^"]+)"', page)
+    return (found[1], found[2]) if found else None
+
+
+def test_with_a_script_a_page_hands_over_the_session_that_its_cookie_names(
+    visitor: FlaskClient, chat_app: Flask, built: None
+) -> None:
+    first = see(visitor, "/chat")
+    send(visitor, "/chat/questions/location", answer="Pune")
+    later = see(visitor, "/chat/questions/staff_size")
+
+    session, token = handed(first.text) or ("", "")
+    summary = visitor.get(f"/api/lead/summary/{session}", headers={"X-Visitor-Token": token})
+    stranger = visitor.get(f"/api/lead/summary/{session}", headers={"X-Visitor-Token": "no"})
+    assert session == session_of(visitor) and (handed(later.text) or [""])[0] == session
+    assert summary.json["answers"][0]["answer_text"] == "Pune"
+    assert stranger.status_code in (401, 403) or "Pune" not in stranger.text
+    assert first.headers["Cache-Control"] == later.headers["Cache-Control"] == "no-store"
+    assert OUR_SCRIPT in first.text
+    assert rows(chat_app, "SELECT count(*) FROM sessions") == [(1,)]
+
+
+def test_a_page_with_something_to_say_about_what_was_typed_is_not_handed_over(
+    visitor: FlaskClient, built: None
+) -> None:
+    see(visitor, "/chat")
+    send(visitor, "/chat/questions/business_type", answer="Restorant or so")
+
+    page = see(visitor, "/chat/questions/business_type").text
+
+    assert 'value="Restorant or so"' in page
+    assert handed(page) is None and "<script" not in page
+
+
+def test_a_widget_that_is_not_built_is_not_waited_for(
+    visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(files, "BUILT", tmp_path / "none.js")
+
+    page = see(visitor, "/chat").text
+
+    assert handed(page) is None and "<script" not in page
+
+
+def test_the_pages_former_address_leads_to_it_with_all_it_was_asked(visitor: FlaskClient) -> None:
+    reply = see(visitor, "/chat/live?lang=ar&utm_source=a%26b")
+
+    assert (reply.status_code, reply.location) == (301, "/chat?lang=ar&utm_source=a%26b")
+    assert see(visitor, "/chat/live").location == "/chat"
+
+
+def test_the_pages_say_their_words_as_the_workflow_wants(
+    sqlite_url: str, tmp_path: Path, built: None
+) -> None:
+    workflow = {
+        "name": "Shop",
+        "questions": [{"id": 1, "slug": "place", "text": "Where?", "required": False}],
+        "widget": {"words": {"send": "Off it goes", "back": "{Back}", "progress": "{n}/{m} {x}"}},
+        "translations": {"de": {"widget": {"send": "Los", "back": "Zurück"}}},
+    }
+    settings = Settings(_env_file=None, DATABASE_URL=sqlite_url, DATA_DIR=tmp_path)
+    ours = Resources.from_settings(settings, workflow=workflow, tests={})
+    app = main.create_app(resources=ours)
+    english, german = app.test_client(), app.test_client()
+    see(english, "/chat")
+    see(german, "/chat?lang=de")
+
+    pages = [see(one, "/chat/questions/place").text for one in (english, german)]
+
+    ours.engine.dispose()
+    assert ">Off it goes</button>" in pages[0] and "{Back}" in pages[0]
+    assert "1/1 {x}" in pages[0]
+    assert ">Los</button>" in pages[1] and "Zurück" in pages[1]
+
+
 def test_strange_requests_find_kind_pages(visitor: FlaskClient) -> None:
     see(visitor, "/chat")
 
@@ -418,7 +506,7 @@ def test_the_shop_stands_in_development_only(visitor: FlaskClient, sqlite_url: s
 
 
 def test_every_language_has_every_word() -> None:
-    from web.widget.words import WORDS
+    from engine.widget_words import WORDS
 
     for name, words in WORDS.items():
         assert words.keys() == WORDS["en"].keys(), name

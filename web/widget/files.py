@@ -1,4 +1,4 @@
-"""The widget's one file, as the front end's build left it, and a page that is all widget."""
+"""The widget's one file, as the front end's build left it, and what it fetches when needed."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Blueprint, Response, make_response, render_template, request
+import phonenumbers
+from flask import Blueprint, Response, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
 
+from engine.matching import calling_code
 from lib.crypto import sha256_hex
-from lib.text import direction
-from web.unit_of_work import resources
-from web.widget.pages import versioned
 
 BUILT = Path(__file__).parent / "static" / "dist" / "widget.js"
 # Short, because customers' pages name no version: a new release reaches them within five minutes.
 FRESH_SECONDS = 300
+A_DAY = 24 * 3600
 NOT_BUILT = (
     "// The widget is not built yet. Run `make install` where Leadline is installed.\n"
     'console.warn("Leadline: the widget is not built; run `make install`.");\n'
 )
 
-pages = Blueprint("widget_files", __name__, template_folder="templates")
+pages = Blueprint("widget_files", __name__)
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,20 @@ def widget() -> Response:
 
 
 @pages.get("/chat/live")
-def live() -> Response:
-    """The conversation as a page of its own; without a script it leads to the plain pages."""
-    workflow = resources().shipped.workflow
-    spoken = request.args.get("lang") or request.accept_languages.best
-    locale = workflow.best_locale(spoken)
-    text = render_template(
-        "live.html",
-        name=workflow.name or "Chat",
-        lang=locale,
-        dir=direction(locale),
-        css=versioned("chat.css"),
-    )
-    reply = make_response(text)
-    reply.vary.add("Accept-Language")
+def live() -> ResponseReturnValue:
+    """Where the conversation with a script stood once; /chat is that page now."""
+    query = request.query_string.decode("latin-1")
+    return redirect(f"/chat?{query}" if query else "/chat", code=301)
+
+
+@pages.get("/widget/countries.json")
+def countries() -> Response:
+    """The calling code of every country, for the widget when it asks for a phone."""
+    codes = {region: calling_code(region) for region in sorted(phonenumbers.SUPPORTED_REGIONS)}
+    reply = jsonify(codes)
+    reply.headers["Cache-Control"] = f"public, max-age={A_DAY}"
+    reply.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    reply.headers["Access-Control-Allow-Origin"] = "*"
     return reply
 
 

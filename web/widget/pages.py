@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import phonenumbers
 from flask import Response, g, make_response, render_template, request, send_from_directory
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, NotFound
 
+from engine.matching import calling_code
 from engine.vocabulary import Action
+from engine.widget_words import DEFAULT, WORDS, fill, page_words
 from lib.crypto import short_hash
 from lib.text import direction, strip_controls
+from web.auth import visitor_token
 from web.body import LARGEST_BODY
 from web.widget.cookie import Draft
+from web.widget.files import find_built
 from web.widget.talk import Talk
-from web.widget.words import WORDS, words_for
 
 STATIC = Path(__file__).resolve().parent / "static"
 FILES = frozenset({"chat.css", "shop.css"})
@@ -30,8 +32,13 @@ HIDDEN = frozenset(
 
 
 def page(template: str, talk: Talk, draft: Draft, **more: object) -> str:
-    """A step as HTML; what was typed is shown again at the step where it was."""
+    """A step as HTML; what was typed is shown again at the step where it was.
+
+    With a script the widget takes the page over, and goes on with the same session. Not where
+    something is to be said about what was typed: that stands on this page only.
+    """
     here = draft.step == request.path
+    is_handed_over = find_built() is not None and not draft.step and not draft.notice
     return render_template(
         f"chat/{template}.html",
         talk=talk,
@@ -44,8 +51,10 @@ def page(template: str, talk: Talk, draft: Draft, **more: object) -> str:
         here=request.path,
         back=talk.before(request.path),
         onward=talk.after(request.path),
-        country_code=phonenumbers.country_code_for_region(talk.held.workflow.default_region),
+        country=isolated(calling_code(talk.held.workflow.default_region)),
+        fill=fill,
         Action=Action,
+        token=visitor_token(talk.held.id) if is_handed_over else "",
         css=versioned("chat.css"),
         **more,
     )
@@ -55,7 +64,7 @@ def trouble(status: int, message: str, typed: Mapping[str, Sequence[str]]) -> Re
     """What went wrong in kind words, and the form again with all that was typed."""
     g.is_kind = True
     locale = _spoken()
-    words = words_for(locale)
+    words = page_words(locale)
     text = render_template(
         "chat/trouble.html",
         w=words,
@@ -103,6 +112,11 @@ def versioned(name: str) -> str:
     return f"/assets/chat/{name}?v={_version(name)}"
 
 
+def isolated(code: str | None) -> str:
+    """A calling code that keeps its plus sign before it, whatever is written around it."""
+    return f"\u2066{code}\u2069" if code else ""
+
+
 @cache
 def _version(name: str) -> str:
     return short_hash((STATIC / name).read_text(encoding="utf-8"))
@@ -111,8 +125,8 @@ def _version(name: str) -> str:
 def _kind(reply: Response) -> Response:
     """A kind page in place of a bare one, with its status and the seconds to wait."""
     wait = reply.headers.get("Retry-After", "")
-    words = words_for(_spoken())
-    message = words["trouble_429"].format(seconds=wait or 1) if reply.status_code == 429 else ""
+    words = page_words(_spoken())
+    message = fill(words["trouble_429"], x=wait or 1) if reply.status_code == 429 else ""
     # A form from elsewhere is not offered for sending: one click would do what it wanted.
     mine = request.method == "POST" and reply.status_code != 403
     kind = trouble(reply.status_code, message, _sent() if mine else {})
@@ -138,7 +152,7 @@ def _spoken() -> str:
         asked = None
     if asked is not None and asked in WORDS:
         return asked
-    return request.accept_languages.best_match(list(WORDS), "en") or "en"
+    return request.accept_languages.best_match(list(WORDS), DEFAULT) or DEFAULT
 
 
 def _quoted(draft: Draft) -> list[str]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.vocabulary import Action, QuestionType
+from engine.widget_words import page_words
+from engine.workflow import Workflow
 from services.lead_service import consent_view, greeting_view
 from services.profile import profile_values
 from services.session_store import Held
+from services.widget_service import shown_words
 from web.unit_of_work import services
-from web.widget.words import words_for
 
 GREETING = "/chat/greeting"
 CONSENT = "/chat/consent"
@@ -115,12 +117,19 @@ def question_address(slug: str) -> str:
     return f"/chat/questions/{slug}"
 
 
+def words_of(workflow: Workflow, locale: str | None) -> dict[str, str]:
+    """The small words of the pages: the widget's and their own, unless the workflow has others."""
+    shown_in = workflow.best_locale(locale)
+    words = {**page_words(shown_in), **shown_words(workflow, locale)}
+    return {name: workflow.label("widget", name, word, locale) for name, word in words.items()}
+
+
 def read_talk(session_id: str) -> Talk:
     """The conversation of this session; NotFound when it is gone."""
     ours = services()
     held, lead = ours.leads.find_session_lead(session_id)
     shown = greeting_view(held.workflow, held.locale)
-    words = words_for(shown["locale"])
+    words = words_of(held.workflow, held.locale)
     answers = {answer.question_id: answer for answer in ours.questions.find_answers(session_id)}
     questions = ours.questions.get_questions(session_id)
     return Talk(
