@@ -412,7 +412,7 @@ def _assembled(
 def _without_leaks(encoding: Encoding, frame: Frame, won: Ints, choice: Choice) -> Encoding:
     """The encoding without the columns that know too much, each named with its reason."""
     suspects = leaks.find(
-        encoding.matrix(frame),
+        encoding.matrix(frame, len(won)),
         won,
         groups=encoding.groups,
         categorical=encoding.categorical,
@@ -492,15 +492,14 @@ def _codes(levels: Sequence[str], values: Sequence[object]) -> Floats:
     """The number of each value's level; a value never seen is one of the pooled, else missing."""
     code = {level: float(number) for number, level in enumerate(levels)}
     other = code.get(OTHER, math.nan)
-    found: dict[object, float] = {}
-    out = np.empty(len(values))
-    for index, value in enumerate(values):
-        key = value if type(value) is str else (type(value), str(value))
-        if key not in found:
-            missing = _is_missing(value)
-            found[key] = math.nan if missing else code.get(_word(value), other)
-        out[index] = found[key]
-    return out
+    if len(values) > 1 and set(map(type, values)) == {str}:
+        texts = {it: _code(it, code, other) for it in set(values)}
+        return np.array([texts[it] for it in values])
+    return np.array([_code(value, code, other) for value in values])
+
+
+def _code(value: object, code: Mapping[str, float], other: float) -> float:
+    return math.nan if _is_missing(value) else code.get(_word(value), other)
 
 
 def _list_column(column: Column, lists: Sequence[set[str] | None]) -> Floats:
@@ -516,9 +515,12 @@ def _days_before(values: Sequence[object], moments: Sequence[object]) -> Floats:
 
 
 def _numbers(values: Sequence[object]) -> Floats:
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
-        numbers = values.astype(np.float64)
-    else:
+    try:
+        # Numbers, texts of numbers and None all at once; anything odd is read one by one.
+        numbers = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.empty(0)
+    if numbers.shape != (len(values),):
         numbers = np.array([_number(value) for value in values])
     numbers[~np.isfinite(numbers)] = np.nan
     return numbers

@@ -32,7 +32,7 @@ def find(
     trusted: Sequence[bool],
 ) -> dict[str, str]:
     """The suspicious features by name, each with a sentence saying why."""
-    if min(won.sum(), len(won) - won.sum()) < 10:
+    if not len(names) or min(won.sum(), len(won) - won.sum()) < 10:
         return {}
     chosen = _sample(won)
     matrix, won = matrix[chosen], won[chosen]

@@ -32,6 +32,7 @@ NORMAL_FROM = 40
 # The newest window judges only when it holds so many of each kind.
 FEWEST_TO_JUDGE = 10
 OVERVIEW_ROWS = 5_000
+_NOTHING_LEFT = "No column but the points is left to learn from."
 
 
 @dataclass(frozen=True)
@@ -62,22 +63,22 @@ def train(frame: Frame, won: Ints, choice: Choice | None = None, *, seed: int = 
     if label == "rules":
         return train_rules(frame, won, choice)
     encoding = learn_encoding(frame, won, choice)
-    if not len(encoding.columns):
+    if encoding.points.all():
         return train_rules(frame, won, choice, encoding=encoding)
-    return _learned(encoding, encoding.matrix(frame), won, label, seed)[0]
+    return _learned(encoding, encoding.matrix(frame, len(won)), won, label, seed)[0]
 
 
 def train_rules(
     frame: Frame, won: Ints, choice: Choice, *, encoding: Encoding | None = None
 ) -> Model:
     """The fallback: the points, calibrated by the outcomes there are and a cautious prior."""
-    told = () if encoding is None else ("No column is left to learn from.",)
+    told = () if encoding is None else (_NOTHING_LEFT,)
     left_out = {} if encoding is None else encoding.left_out
     encoding = replace(
-        points_only(list(frame), choice.stage), notes=(*told, _why_rules(won)), left_out=left_out
+        points_only(list(frame), choice.stage), notes=told or (_why_rules(won),), left_out=left_out
     )
     prior = RulesPrior()
-    X = encoding.matrix(frame) if len(won) else np.empty((0, len(encoding.columns)))
+    X = encoding.matrix(frame, len(won))
     points = total_points(X, encoding.points)
     weights = shrunk_platt(points, won, prior)
     tables = compile_rules(weights, encoding.points, X)
@@ -161,10 +162,10 @@ def candidate(
         model = train_rules(frame, won, choice)
         return Candidate(model, evaluate.Verdict(False, (_why_rules(won),)))
     encoding = learn_encoding(frame, won, choice)
-    if not len(encoding.columns):
+    if encoding.points.all():
         model = train_rules(frame, won, choice, encoding=encoding)
-        return Candidate(model, evaluate.Verdict(False, ("No column is left to learn from.",)))
-    X = encoding.matrix(frame)
+        return Candidate(model, evaluate.Verdict(False, (_NOTHING_LEFT,)))
+    X = encoding.matrix(frame, len(won))
     model, blend = _learned(encoding, X, won, label, seed)
     everywhere = _out_of_fold(blend, encoding, X, won, label, weights)
     reports = {"out_of_fold": _report(everywhere, "every lead by models that did not see it")}
@@ -231,7 +232,7 @@ def _newest(
         return None
     before, after = _rows(frame, old), _rows(frame, new)
     encoding = learn_encoding(before, won[old], choice)
-    if not len(encoding.columns):
+    if encoding.points.all():
         return None
     X, Z = encoding.matrix(before), encoding.matrix(after)
     twin = Blend(encoding.categorical, encoding.points, random_state=seed).fit(X, won[old])

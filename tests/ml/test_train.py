@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -142,8 +143,29 @@ def test_where_no_column_is_left_the_points_answer(leads: Make) -> None:
     model = train({"same": ["x"] * 200}, known.won)
 
     assert model.label == "rules"
-    assert "No column is left to learn from." in model.card["notes"]
+    assert "No column but the points is left to learn from." in model.card["notes"]
     assert model.card["left_out"]["same"].startswith("it is the same")
+
+
+def test_no_columns_and_only_points_are_no_trouble(leads: Make) -> None:
+    known = leads(200)
+
+    for frame in ({}, {"points": known.frame["points"]}):
+        assert train(frame, known.won).explain({"points": 50})["label"] == "rules"
+        assert not candidate(frame, known.won).verdict.promote
+
+
+def test_odd_values_of_any_type_are_taken_as_they_come(leads: Make) -> None:
+    odd = [None, "", b"x", 2.5, float("inf"), True, {"a": 1}, ["x"], {"s"}, object(), 10**400, "\0"]
+    rng = np.random.default_rng(0)
+    rows = range(120)
+    frame = {f"c{n}": [odd[it] for it in rng.integers(0, len(odd), 120)] for n in range(4)}
+
+    model = train({**frame, "as_of": ["2026-02-02" for _ in rows]}, rng.integers(0, 2, 120))
+
+    for row in range(20):
+        said = model.explain({name: values[row] for name, values in frame.items()})
+        assert json.loads(json.dumps(said)) == said
 
 
 def test_duplicates_and_odd_values_do_not_stop_the_training(leads: Make) -> None:
