@@ -99,6 +99,12 @@ class Lead(Base):
         # None on score or last activity: every answer changes both, and PostgreSQL would then
         # write all indexes of the row anew. A list sorted by them reads the table instead.
         Index("ix_leads_created_at_id", "created_at", "id"),
+        Index(
+            "ix_leads_import_id",
+            "import_id",
+            postgresql_where=text("import_id IS NOT NULL"),
+            sqlite_where=text("import_id IS NOT NULL"),
+        ),
         {"postgresql_with": {"fillfactor": 70}},
     )
 
@@ -135,6 +141,8 @@ class Lead(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_activity_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The import that brought it; nobody sees it before that import is published.
+    import_id: Mapped[str | None] = mapped_column(String(32))
 
     lead_type = synonym("lead_classification")
 
@@ -481,14 +489,44 @@ class Lease(Base):
 
 
 class Experiment(Base):
-    """An experiment's stored random seed and epoch; no edit of its texts touches them."""
+    """An experiment: its stored random seed and epoch, what was written down, how far it has come.
+
+    Those of a workflow's ACTIVE_TESTS have the source "workflow" and their weights alone.
+    """
 
     __tablename__ = "experiments"
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     seed: Mapped[str] = mapped_column(String(32))
     epoch: Mapped[int] = mapped_column(Integer, default=1)
+    source: Mapped[str] = mapped_column(
+        String(16), default="workflow", server_default=text("'workflow'")
+    )
+    status: Mapped[str] = mapped_column(
+        String(16), default="running", server_default=text("'running'")
+    )
+    definition: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
+    # Counts the edits, so that each assignment tells under which of them it was made.
+    revision: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    winner: Mapped[str | None] = mapped_column(String(64))
+    published_version: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ExperimentEpoch(Base):
+    """A stretch of an experiment in which its arms had the same shares; analysis is by these."""
+
+    __tablename__ = "experiment_epochs"
+
+    experiment: Mapped[str] = mapped_column(ForeignKey("experiments.name"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    weights: Mapped[dict[str, float]] = mapped_column(Json)
+    reason: Mapped[str | None] = mapped_column(Text)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Assignment(Base):
@@ -503,6 +541,7 @@ class Assignment(Base):
     arm: Mapped[str] = mapped_column(String(64))
     propensity: Mapped[float] = mapped_column(Float)
     epoch: Mapped[int] = mapped_column(Integer)
+    revision: Mapped[int | None] = mapped_column(Integer)
     workflow_version: Mapped[int] = mapped_column(Integer)
     assigned_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -518,8 +557,11 @@ class Exposure(Base):
     unit: Mapped[str] = mapped_column(String(255))
     session_id: Mapped[str] = mapped_column(String(255))
     arm: Mapped[str] = mapped_column(String(64))
+    # The epoch of the assignment: that in which the arm was drawn.
     epoch: Mapped[int] = mapped_column(Integer)
     exposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Why it is not counted: "alias" (the same person again), "multiple" (they saw two arms).
+    excluded: Mapped[str | None] = mapped_column(String(16))
 
 
 class Conversion(Base):
@@ -536,6 +578,20 @@ class Conversion(Base):
     arm: Mapped[str] = mapped_column(String(64))
     value: Mapped[float | None] = mapped_column(Float)
     converted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Of the exposure, so that a report over a million of them needs no join.
+    epoch: Mapped[int | None] = mapped_column(Integer)
+    exposed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    excluded: Mapped[str | None] = mapped_column(String(16))
+
+
+class UnitAlias(Base):
+    """Another visitor id of a person, and the one under which experiments count them."""
+
+    __tablename__ = "unit_aliases"
+
+    unit: Mapped[str] = mapped_column(String(255), primary_key=True)
+    canonical: Mapped[str] = mapped_column(String(255), index=True)
+    joined_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 # --- Access ------------------------------------------------------------------------------------
@@ -581,6 +637,65 @@ class StoredReply(Base):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+# --- Imports -----------------------------------------------------------------------------------
+
+
+class Import(Base):
+    """A table of leads that somebody sent: how it is read, how far it is, what came of it."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(32), index=True)
+    # Encoding, delimiter, and what each column is.
+    plan: Mapped[dict[str, Any]] = mapped_column(Json)
+    size: Mapped[int] = mapped_column(Integer)
+    imported: Mapped[int] = mapped_column(Integer, default=0)
+    updated: Mapped[int] = mapped_column(Integer, default=0)
+    rejected: Mapped[int] = mapped_column(Integer, default=0)
+    requested_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # From this moment on everybody sees its leads, all of them at once.
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ImportBlock(Base):
+    """A packed part of the file that is imported; gone once it is."""
+
+    __tablename__ = "import_blocks"
+
+    import_id: Mapped[str] = mapped_column(ForeignKey("imports.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ImportUpdate(Base):
+    """What a row says of a lead that is known already; gone once it is written there."""
+
+    __tablename__ = "import_updates"
+    __table_args__ = (UniqueConstraint("import_id", "email_key"),)
+
+    import_id: Mapped[str] = mapped_column(ForeignKey("imports.id"), primary_key=True)
+    row: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    lead_id: Mapped[int] = mapped_column(BigId)
+    email_key: Mapped[str] = mapped_column(String(320))
+    change: Mapped[dict[str, Any]] = mapped_column(Json)
+
+
+class ImportRejection(Base):
+    """Why a row of a file was left out; it names the place and never what stood there."""
+
+    __tablename__ = "import_rejections"
+    __table_args__ = (Index("ix_import_rejections_import_id", "import_id", "row", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    import_id: Mapped[str] = mapped_column(ForeignKey("imports.id"))
+    row: Mapped[int] = mapped_column(Integer)
+    field: Mapped[str] = mapped_column(String(64))
+    sentence: Mapped[str] = mapped_column(Text)
 
 
 # --- Guards of the append-only tables ----------------------------------------------------------
