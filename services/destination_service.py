@@ -52,12 +52,12 @@ class DestinationService:
 
     def config(self) -> dict[str, Any]:
         """The configuration as stored, whole."""
-        return LeadScores(self.session, self.resources).settings().to_plain()
+        return LeadScores(self.session, self.resources).settings.to_plain()
 
     def change_config(self, change: Mapping[str, Any], *, who: Who) -> dict[str, Any]:
         """The configuration after some of its fields were changed; Invalid names a bad one."""
         scores = LeadScores(self.session, self.resources)
-        stands, now = scores.settings(), self.resources.clock.now()
+        stands, now = scores.settings, self.resources.clock.now()
         try:
             settings = read_settings(change, stands, otherwise=scores.tiers_otherwise)
         except AlertSettingsInvalid as error:

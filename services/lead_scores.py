@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from datetime import datetime
 from typing import Any
 
@@ -75,8 +76,9 @@ class LeadScores:
         self.session = session
         self.resources = resources
 
+    @cached_property
     def settings(self) -> AlertSettings:
-        """What people have configured about alerts and the queue."""
+        """What people have configured about alerts and the queue; read once for this use case."""
         stored = self.session.get(WorkspaceSetting, ALERTS)
         return AlertSettings.from_plain(stored.value if stored else {})
 
@@ -86,7 +88,7 @@ class LeadScores:
         The queue's own thresholds come from the stored configuration, else from the environment;
         those of every other profile are its own.
         """
-        settings = self.settings()
+        settings = self.settings
         if settings.queue_profile != profile:
             return self._shipped(profile)
         return settings.tiers(self.tiers_otherwise(profile))
@@ -101,13 +103,13 @@ class LeadScores:
 
     def queue(self) -> Queue:
         """The profile that the queue is sorted by, with its thresholds."""
-        profile = self.settings().queue_profile
+        profile = self.settings.queue_profile
         hot, warm = self.tiers(profile)
         return Queue(profile, hot, warm)
 
     def in_queue(self, lead: Lead) -> float:
         """The score of one lead in the profile of the queue, at this moment."""
-        profile = self.settings().queue_profile
+        profile = self.settings.queue_profile
         if profile == Profile.CORE_POINTS:
             return lead.lead_score
         if profile == Profile.ML_PROBABILITY:
@@ -159,6 +161,10 @@ class LeadScores:
     def _shipped(self, profile: Profile) -> tuple[float, float]:
         if profile != Profile.CORE_POINTS:
             return profile_tiers(profile)
+        return self._core_tiers
+
+    @cached_property
+    def _core_tiers(self) -> tuple[float, float]:
         workflow = WorkflowService(self.session, self.resources).in_force().workflow
         return workflow.hot_threshold, workflow.warm_threshold
 
