@@ -15,14 +15,11 @@ import numpy.typing as npt
 from scipy.special import expit  # type: ignore[import-untyped]
 from sklearn.ensemble import RandomForestClassifier  # type: ignore[import-untyped]
 from sklearn.metrics import f1_score, roc_auc_score  # type: ignore[import-untyped]
-from sklearn.model_selection import (  # type: ignore[import-untyped]
-    StratifiedKFold,
-    train_test_split,
-)
+from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 
 from errors import Invalid
 from ml import drift, value
-from ml.evaluate import losses, measure, newest
+from ml.evaluate import losses, measure, newest, repeated
 from ml.features import Choice, Floats, Frame, Ints, frame_of, learn_encoding
 from ml.pipeline import Blend, platt
 from ml.predict import Model
@@ -198,9 +195,7 @@ def cross_validation(
 ) -> Iterator[Line]:
     """The mean of five folds."""
     found: list[dict[str, float]] = []
-    for there, here in StratifiedKFold(5, shuffle=True, random_state=SEED).split(
-        data.won, data.won
-    ):
+    for there, here in repeated(data.won):
         known, new = data.rows(there), data.rows(here)
         model = train(known.columns, known.won, HONEST)
         logits = model.logits(model.encoding.matrix(new.columns))

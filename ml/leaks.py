@@ -9,6 +9,8 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier  # type: ignore[import-untyped]
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
+from ml.pipeline import one_thread
+
 SEED = 42
 NEAR_COPY = 0.97
 # A single column that ranks as well as this, and lifts all the others together by that much more,
@@ -105,18 +107,30 @@ def _together(matrix: Floats, won: Ints, categorical: npt.NDArray[np.bool_]) -> 
         return 0.5
     half = np.random.default_rng(SEED).permutation(len(won)) % 2
     score = np.zeros(len(won))
-    for side in (0, 1):
-        model = HistGradientBoostingClassifier(
-            categorical_features=categorical,
-            max_iter=40,
-            learning_rate=0.15,
-            max_leaf_nodes=8,
-            min_samples_leaf=max(5, min(20, len(won) // 50)),
-            l2_regularization=10.0,
-            early_stopping=False,
-            random_state=SEED,
-        )
-        model.fit(matrix[half != side], won[half != side])
-        score[half == side] = model.decision_function(matrix[half == side])
+    with one_thread():
+        for side in (0, 1):
+            _judge(matrix, won, categorical, half == side, score)
     aucs = [roc_auc_score(won[half == side], score[half == side]) for side in (0, 1)]
     return float(np.mean(aucs))
+
+
+def _judge(
+    matrix: Floats,
+    won: Ints,
+    categorical: npt.NDArray[np.bool_],
+    here: npt.NDArray[np.bool_],
+    score: Floats,
+) -> None:
+    """Write the scores of some rows by a model of the others."""
+    model = HistGradientBoostingClassifier(
+        categorical_features=categorical,
+        max_iter=40,
+        learning_rate=0.15,
+        max_leaf_nodes=8,
+        min_samples_leaf=max(5, min(20, len(won) // 50)),
+        l2_regularization=10.0,
+        early_stopping=False,
+        random_state=SEED,
+    )
+    model.fit(matrix[~here], won[~here])
+    score[here] = model.decision_function(matrix[here])

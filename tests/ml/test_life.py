@@ -122,6 +122,19 @@ def test_the_gate_refuses_what_is_not_calibrated() -> None:
     assert not off.promote and "not calibrated" in off.reasons[-1]
 
 
+def test_the_gate_keeps_the_model_in_service_until_there_is_a_better_one() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 2, 3000)
+    won = (rng.random(3000) < 1 / (1 + np.exp(-logits))).astype(np.int64)
+    poorer = logits * 0.8
+
+    worse = evaluate.gate(evaluate.Trial(won, poorer, incumbent=logits))
+    better = evaluate.gate(evaluate.Trial(won, logits, incumbent=poorer))
+
+    assert better.promote
+    assert not worse.promote and "It is no better" in worse.reasons[1]
+
+
 def test_hold_outs_are_stratified_and_judge_every_row() -> None:
     won = (np.arange(50) % 5 == 0).astype(np.int64)
 

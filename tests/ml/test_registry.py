@@ -83,11 +83,18 @@ class Foreign:
     """A type that no model of ours holds."""
 
 
-@pytest.mark.parametrize("strange", [LogisticRegression(), Foreign(), np.random.default_rng(0)])
-def test_a_file_with_types_of_its_own_is_refused(model: Model, strange: object) -> None:
-    data = sio.dumps({"format": "leadline-model-1", "tables": strange})
+@pytest.mark.parametrize("strange", [LogisticRegression(), np.random.default_rng(0)])
+def test_an_estimator_is_no_model_of_ours(strange: object) -> None:
+    data = sio.dumps({"format": "leadline-model-1", "about": "{}", "tables": strange})
 
     with pytest.raises(Invalid, match="refused"):
+        unpack(data, sha(data))
+
+
+def test_a_file_with_types_of_its_own_is_refused_before_it_is_read() -> None:
+    data = sio.dumps({"format": "leadline-model-1", "tables": Foreign()})
+
+    with pytest.raises(Invalid, match="what a model never does .*Foreign"):
         unpack(data, sha(data))
 
 
