@@ -1,6 +1,6 @@
 # How this program is built, run and tested. `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run lint types front picture test nightly bench crash sure lock clean
+.PHONY: help install install-dev run lint types front picture test nightly bench crash size axe sure lock clean
 
 PY := .venv/bin/python
 # Two at a time: more only take turns on a small machine.
@@ -32,6 +32,12 @@ bench: install-dev  ## how fast it is, as a table
 
 crash: install-dev  ## what is lost when servers die under load, as a table
 	@$(PY) -m tests.crash
+
+size: install-dev  ## what the widget weighs, beside its limit
+	@$(PY) -m tests.browser.size
+
+axe: install-dev  ## what axe finds at every step, light and dark, in both directions, as a table
+	@$(PY) -m tests.browser.axe
 
 lint: install-dev
 	@$(PY) -m black --check --quiet . || $(PY) -m black --check .

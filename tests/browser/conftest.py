@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
 import main
 from config import Settings
 from services.resources import Resources
+from tests.browser.stage import Quiet
 
 ARGUMENTS = (
     "--disable-background-networking",
@@ -31,13 +32,6 @@ DESK = {"width": 1280, "height": 800}
 
 Serve = Callable[..., str]
 Visit = Callable[..., Page]
-
-
-class Quiet(WSGIRequestHandler):
-    """Serves without a log line."""
-
-    def log_request(self, code: Any = "-", size: Any = "-") -> None:
-        """Says nothing."""
 
 
 @pytest.fixture
@@ -74,14 +68,16 @@ def live_url(serve: Serve) -> str:
     return serve()
 
 
+def arguments() -> list[str]:
+    """How the browser is started: quiet, and without a sandbox where root has none."""
+    return [*ARGUMENTS, *(("--no-sandbox",) if os.geteuid() == 0 else ())]
+
+
 @pytest.fixture(scope="session")
 def browser(browser_program: str) -> Iterator[Browser]:
     """One browser for all tests of this process."""
-    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=browser_program, args=[*ARGUMENTS, *sandbox]
-        )
+        started = playwright.chromium.launch(executable_path=browser_program, args=arguments())
         yield started
         started.close()
 

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -54,15 +55,21 @@ class Album:
 
     def __init__(self, page: Page, inspector: Page, name: str) -> None:
         self.page, self.inspector, self.name = page, inspector, name
-        self.found: list[str] = []
+        self.steps: list[tuple[str, list[str]]] = []
         self.number = 0
+
+    @property
+    def found(self) -> list[str]:
+        """Everything that is wrong at any step."""
+        return [flaw for _, there in self.steps for flaw in there]
 
     def look(self) -> None:
         """One step, as it is now."""
         self.number += 1
-        self.found += flaws(self.page, self.inspector)
+        there = flaws(self.page, self.inspector)
         if is_wider_than_its_window(self.page):
-            self.found.append(f"{self.page.url} is wider than its window")
+            there.append(f"{self.page.url} is wider than its window")
+        self.steps.append((urlsplit(self.page.url).path, there))
         folder = os.environ.get("SCREENSHOTS")
         if folder:
             file = Path(folder) / f"{self.name}-{self.number:02}.png"

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import PHONE, Serve, Visit, flaws, is_wider_than_its_window
 from tests.browser.hostile import TEXTS
+from tests.browser.steps import ARABIC, widget_steps
 from tests.browser.test_widget_journey import every_type
 from tests.browser.widget import Talk, host_page, needs_built_widget, website
 from workflow_config import WORKFLOW_CONFIG
@@ -18,50 +19,6 @@ from workflow_config import WORKFLOW_CONFIG
 pytestmark = [pytest.mark.browser, needs_built_widget]
 # As wide and high as a window of 1280 × 1024 is at 400 %.
 ENLARGED = {"width": 320, "height": 256}
-ARABIC = {
-    "Yes, go ahead": "نعم، تفضل",
-    "I agree": "أوافق",
-    "Restaurant": "مطعم",
-    "Skip": "تخطٍّ",
-    "2–5": "2–5",
-    "Continue": "متابعة",
-    "Send": "إرسال",
-    "Book a demo": "احجز عرضاً",
-    "That is right": "هذا صحيح",
-}
-
-
-def flaws_on_the_way(talk: Talk, words: dict[str, str]) -> list[str]:
-    """What axe finds at each step of the conversation, its own part of the page only."""
-    found: list[str] = []
-
-    def step(name: str) -> None:
-        button = talk.button(words.get(name, name))
-        button.wait_for()
-        found.extend(flaws(talk.page))
-        button.click()
-
-    found.extend(flaws(talk.page))
-    talk.launcher.click()
-    for name in ("Yes, go ahead", "I agree"):
-        step(name)
-    talk.button(words.get("Restaurant", "Restaurant")).wait_for()
-    talk.type("restorant")
-    expect(talk.panel.locator(".composer .choice").first).to_be_visible()
-    expect(talk.button(words.get("Send", "Send"))).to_be_visible()
-    for name in ("Restaurant", "Skip", "2–5", "Skip", "Skip"):
-        step(name)
-    talk.panel.locator(".card").first.click()
-    step("Continue")
-    step("Send")
-    expect(talk.panel.get_by_role("alert").first).to_be_visible()
-    talk.panel.locator("input[type=email]").fill("ada@example.com")
-    step("Send")
-    step("Book a demo")
-    step("That is right")
-    expect(talk.panel.locator(".composer .side")).to_have_count(0)
-    found.extend(flaws(talk.page))
-    return found
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -77,7 +34,10 @@ def test_axe_finds_nothing_at_any_step(
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         talk = Talk(page).goto(address)
 
-        found = flaws_on_the_way(talk, ARABIC if locale == "ar" else {})
+        found = flaws(page)
+        talk.launcher.click()
+        for _, there in widget_steps(talk, ARABIC if locale == "ar" else {}):
+            found += there
 
     assert found == []
     assert talk.errors == []
