@@ -1,23 +1,37 @@
-"""ABTestingService: an experiment from draft to verdict; sticky variants, exposures, conversions.
+"""ABTestingService: sticky variants, exposures, conversions; the hot path of an experiment.
 
-So far it assigns, exposes and counts; the verdict comes with the statistics.
+What an experiment is and how it lives stands in services/experiment_book.py, what came of it in
+services/experiment_results.py. Both kinds take part here: those of a workflow's ACTIVE_TESTS, and
+those that were written down by API ("api").
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-from sqlalchemy import Insert, select
+import structlog
+from sqlalchemy import Insert, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 import outbox
-from engine.bucketing import ArmWeight, choose_arm
-from engine.vocabulary import Action, Classification, FactKind, Outcome
-from engine.workflow import Test
+from engine.bucketing import ArmWeight, Chosen, choose_arm
+from engine.experiments import (
+    Definition,
+    Holdout,
+    Status,
+    chosen_arm,
+    device_of,
+    names_of,
+    stored_definition,
+)
+from engine.vocabulary import UTM_FIELDS, Action, Classification, FactKind, Outcome
+from engine.workflow import Arm, Test
 from engine.workflow_reader import read_workflow
 from errors import NotFound, unknown_session
 from lib.on_class import on_class
@@ -27,13 +41,80 @@ from models import (
     Conversion,
     Event,
     Experiment,
+    ExperimentEpoch,
     Exposure,
     Lead,
+    UnitAlias,
+    WorkflowVersion,
+    WorkspaceSetting,
 )
-from models import WorkflowVersion
+
+log = structlog.get_logger(__name__)
 
 # Outcomes that the server sees for itself; a client's word for them is not taken.
 SERVER_OUTCOMES = frozenset({"completed", "mql", "sql", "deal_won"})
+# Visits that take part in nothing: programs, and people who only look at a variant.
+UNCOUNTED = frozenset({"crawler", "preview"})
+HOLDOUT = "experiments.holdout"
+WORKFLOW, API = "workflow", "api"
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A unit's arm in an experiment, and the epoch in which it was drawn."""
+
+    arm: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Seated:
+    """The unit that a visitor is counted as, and its seats by experiment."""
+
+    unit: str
+    seats: Mapping[str, Seat] = field(default_factory=dict)
+    # The version that one of the arms shows, where the whole flow is tried.
+    shows_version: int | None = None
+
+    @property
+    def arms(self) -> dict[str, str]:
+        """The arm in each experiment."""
+        return {name: seat.arm for name, seat in self.seats.items()}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Who comes: their visitor id if any, else their session, and what is known of them."""
+
+    session_id: str
+    visitor_id: str | None = None
+    known: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Open:
+    """An experiment that a visitor may be in: one of the workflow, or one with a definition."""
+
+    name: str
+    seed: str
+    epoch: int
+    revision: int
+    takes_new: bool
+    test: Test | None = None
+    definition: Definition | None = None
+
+    def choose(self, unit: str, known: Mapping[str, object], holdout: Holdout) -> Chosen | None:
+        """The arm of a unit that is new to it."""
+        if self.definition:
+            return chosen_arm(self.definition, self.seed, unit, known, holdout)
+        if self.test is None or holdout.holds(unit):
+            return None
+        return choose_arm(self.seed, unit, [ArmWeight(a.name, a.weight) for a in self.test.arms])
+
+    @property
+    def asks_if_returning(self) -> bool:
+        """Whether it is only for some who were here before, or were not."""
+        return self.definition is not None and "returning" in names_of(self.definition.targeting)
 
 
 class ABTestingService:
@@ -43,59 +124,91 @@ class ABTestingService:
         # `Resources` stands above this module in the house: settings, clock and workflows are used.
         self.session = session
         self.resources = resources
+        self._holdout = Holdout()
+
+    # Who sees what
 
     def assign(
-        self, unit: str, tests: Sequence[Test], version: int, now: datetime
-    ) -> dict[str, str]:
-        """The unit's arm in each experiment; a stored one wins for ever, a new one is stored."""
-        if not tests or not self.resources.settings.AB_TESTING_ENABLED:
-            return {}
-        names = [test.name for test in tests]
-        arms = self._stored(unit, names)
-        missing = [test for test in tests if test.name not in arms]
-        if missing:
-            seeds = self._seeds([test.name for test in missing], now)
-            rows = [
-                self._assignment(unit, test, seeds[test.name], version, now)
-                for test in missing
-            ]
-            self.session.execute(self._insert(Assignment, rows))
-            arms = self._stored(unit, names)
-        return arms
+        self,
+        arrival: Arrival,
+        tests: Sequence[Test],
+        version: int,
+        now: datetime,
+        *,
+        only: str | None = None,
+    ) -> Seated:
+        """The visitor's seat in each experiment; a stored one wins for ever, a new one is stored.
 
-    def expose(
-        self, unit: str, session_id: str, arms: Mapping[str, str], now: datetime
-    ) -> None:
-        """Log that the unit was sent its arms' content, once each."""
-        if not arms:
-            return
-        epochs = {
-            name: epoch for name, (_, epoch) in self._seeds(list(arms), now).items()
+        `tests` are those of the workflow; `only` restricts to one experiment of any kind.
+        """
+        unit = self._canonical(arrival)
+        if not self.resources.settings.AB_TESTING_ENABLED:
+            return Seated(unit)
+        open_ones = self._open(tests, now, only)
+        names = [one.name for one in open_ones]
+        seats = self._stored(unit, names)
+        new = [one for one in open_ones if one.takes_new and one.name not in seats]
+        rows = self._draw(unit, arrival, new, version, now) if new else []
+        if rows:
+            self.session.execute(self._insert(Assignment, rows))
+            seats = self._stored(unit, names)
+        shown = (
+            shown_version(one.definition, seats[one.name].arm)
+            for one in open_ones
+            if one.definition and one.name in seats
+        )
+        return Seated(unit, seats, next(filter(None, shown), None))
+
+    def preview(
+        self, wanted: Mapping[str, str], tests: Sequence[Test]
+    ) -> tuple[dict[str, str], int | None]:
+        """The arms that a preview asked for, where there are such, and the version they show."""
+        arms = {
+            test.name: wanted[test.name]
+            for test in tests
+            if any(arm.name == wanted.get(test.name) for arm in test.arms)
         }
+        beside = [name for name in wanted if name not in arms]
+        if not beside:
+            return arms, None
+        version = None
+        statement = select(Experiment).where(Experiment.name.in_(beside), Experiment.source == API)
+        for row in self.session.scalars(statement):
+            definition = stored_definition(row.definition or {})
+            arm = wanted[row.name]
+            if arm in definition.weights:
+                # What a draft says may still change, and must not be taken for what was shown.
+                arms[row.name] = arm + (f"~{row.revision}" if row.status == Status.DRAFT else "")
+                version = shown_version(definition, arm) or version
+        return arms, version
+
+    def expose(self, seated: Seated, session_id: str, now: datetime) -> None:
+        """Log that the unit was sent its arms' content, once each."""
+        if not seated.seats:
+            return
         rows = [
             {
                 "experiment": name,
-                "unit": unit,
+                "unit": seated.unit,
                 "session_id": session_id,
-                "arm": arm,
-                "epoch": epochs[name],
+                "arm": seat.arm,
+                "epoch": seat.epoch,
                 "exposed_at": now,
             }
-            for name, arm in arms.items()
+            for name, seat in seated.seats.items()
         ]
         statement = self._insert(Exposure, rows).returning(
-            Exposure.experiment, Exposure.arm
+            Exposure.experiment, Exposure.arm, Exposure.epoch
         )
-        new = self.session.execute(statement).all()
         facts = [
             outbox.NewFact(
                 FactKind.EXPERIMENT_EXPOSED,
                 now,
-                measured={"experiment": name, "arm": arm, "epoch": epochs[name]},
-                personal={"unit": unit},
+                measured={"experiment": name, "arm": arm, "epoch": epoch},
+                personal={"unit": seated.unit},
                 session_id=session_id,
             )
-            for name, arm in new
+            for name, arm, epoch in self.session.execute(statement).all()
         ]
         outbox.record(self.session, *facts)
 
@@ -110,19 +223,21 @@ class ABTestingService:
     def find_variant(self, test_name: str, session_id: str) -> dict[str, Any]:
         """The session's arm and its content, the same for ever; seeing it is an exposure."""
         row = self._session_row(session_id)
-        test = self._test(row, test_name)
-        now = self.resources.clock.now()
-        unit = row.visitor_id or row.id
-        counted = (
-            row.suspicion != "crawler" and self.resources.settings.AB_TESTING_ENABLED
-        )
-        pinned = row.arms.get(test_name) if counted else None
-        if counted and pinned is None:
-            pinned = self.assign(unit, [test], row.workflow_version, now)[test_name]
-        arm = test.arm(pinned)
-        if counted:
-            self.expose(unit, session_id, {test_name: arm.name}, now)
+        test, is_of_workflow = self._test(row, test_name)
+        name = row.arms.get(test_name, "").partition("~")[0] or None
+        if row.suspicion not in UNCOUNTED and self.resources.settings.AB_TESTING_ENABLED:
+            now = self.resources.clock.now()
+            arrival = Arrival(row.id, row.visitor_id, visitor_attributes(row._mapping))
+            tests = [test] if is_of_workflow else []
+            seated = self.assign(arrival, tests, row.workflow_version, now, only=test_name)
+            seat = seated.seats.get(test_name)
+            name = name or (seat.arm if seat else None)
+            if seat and seat.arm == name:
+                self.expose(seated, session_id, now)
+        arm = test.arm(name)
         return {"test_name": test_name, "variant": arm.name, "config": dict(arm.config)}
+
+    # What came of it
 
     @on_class
     def log_conversion(
@@ -140,8 +255,13 @@ class ABTestingService:
         test_name: str,
         conversion_type: str,
         value: float | None = None,
+        *,
+        claimed: str | None = None,
     ) -> dict[str, Any]:
-        """Count a goal once per unit and type, under the arm that the unit was exposed to."""
+        """Count a goal once per unit and type, under the arm that the unit was exposed to.
+
+        An arm that a client claims is compared and logged, never believed.
+        """
         row = self._session_row(session_id)
         self._test(row, test_name)
         reply = {
@@ -155,22 +275,21 @@ class ABTestingService:
                 "logged": False,
                 "reason": "The server counts this outcome itself.",
             }
-        unit = row.visitor_id or row.id
-        exposure = self.session.execute(
-            select(Exposure.arm).where(
-                Exposure.experiment == test_name, Exposure.unit == unit
-            )
-        ).one_or_none()
-        if exposure is None:
+        if row.suspicion in UNCOUNTED:
+            return {**reply, "logged": False, "reason": "A preview is not counted."}
+        unit = self._canonical(Arrival(row.id, row.visitor_id))
+        exposure = self._exposures(unit, [test_name], self.resources.clock.now())
+        if not exposure:
             return {
                 **reply,
                 "logged": False,
                 "reason": "This visitor has not seen the test.",
             }
-        reply["variant"] = exposure.arm
-        if not self._convert(
-            row, unit, test_name, conversion_type, exposure.arm, value
-        ):
+        reply["variant"] = exposure[0].arm
+        if claimed is not None and claimed != exposure[0].arm:
+            log.warning("a client claims another arm", experiment=test_name, claimed=claimed[:64])
+        now = self.resources.clock.now()
+        if not self._convert(row, exposure[0], conversion_type, value, now):
             return {**reply, "logged": False, "reason": "This was counted before."}
         return {**reply, "logged": True}
 
@@ -180,65 +299,138 @@ class ABTestingService:
         if not reached:
             return
         sessions = select(
-            Conversation.id, Conversation.lead_id, Conversation.visitor_id
-        )
-        sessions = sessions.where(Conversation.lead_id == fact.lead_id)
+            Conversation.id, Conversation.lead_id, Conversation.visitor_id, Conversation.suspicion
+        ).where(Conversation.lead_id == fact.lead_id)
+        names = self.session.scalars(select(Experiment.name)).all()
         for row in self.session.execute(sessions).all():
-            unit = row.visitor_id or row.id
-            exposures = select(Exposure.experiment, Exposure.arm).where(
-                Exposure.unit == unit, Exposure.exposed_at <= fact.occurred_at
-            )
-            for name, arm in self.session.execute(exposures).all():
+            if row.suspicion in UNCOUNTED:
+                continue
+            unit = self._canonical(Arrival(row.id, row.visitor_id))
+            for exposure in self._exposures(unit, names, fact.occurred_at):
                 for metric, value in reached.items():
-                    self._convert(row, unit, name, metric, arm, value)
+                    self._convert(row, exposure, metric, value, fact.occurred_at)
+
+    def _exposures(self, unit: str, names: Sequence[str], until: datetime) -> Sequence[Any]:
+        """The unit's exposures until then; by name, for by the unit alone there is no index."""
+        statement = select(
+            *(Exposure.experiment, Exposure.unit, Exposure.arm, Exposure.epoch),
+            *(Exposure.exposed_at, Exposure.excluded),
+        )
+        return self.session.execute(
+            statement.where(
+                Exposure.experiment.in_(names),
+                Exposure.unit == unit,
+                Exposure.exposed_at <= until,
+            )
+        ).all()
 
     def _convert(
-        self,
-        row: Any,
-        unit: str,
-        test_name: str,
-        metric: str,
-        arm: str,
-        value: float | None,
+        self, row: Any, exposure: Any, metric: str, value: float | None, now: datetime
     ) -> bool:
-        now = self.resources.clock.now()
         conversion = {
-            "experiment": test_name,
-            "unit": unit,
+            "experiment": exposure.experiment,
+            "unit": exposure.unit,
             "session_id": row.id,
             "metric": metric,
-            "arm": arm,
+            "arm": exposure.arm,
             "value": value,
             "converted_at": now,
+            "epoch": exposure.epoch,
+            "exposed_at": exposure.exposed_at,
+            "excluded": exposure.excluded,
         }
         statement = self._insert(Conversion, [conversion]).returning(Conversion.id)
         if self.session.execute(statement).one_or_none() is None:
             return False
+        measured = {
+            "experiment": exposure.experiment,
+            "metric": metric,
+            "arm": exposure.arm,
+            "value": value,
+        }
         fact = outbox.NewFact(
             FactKind.EXPERIMENT_CONVERTED,
             now,
-            measured={
-                "experiment": test_name,
-                "metric": metric,
-                "arm": arm,
-                "value": value,
-            },
-            personal={"unit": unit},
+            measured=measured,
+            personal={"unit": exposure.unit},
             lead_id=row.lead_id,
             session_id=row.id,
         )
         outbox.record(self.session, fact)
         return True
 
+    # One person with several devices
+
+    def join(self, units: Sequence[str], now: datetime) -> str | None:
+        """Count several visitor ids as one person from now on: under the one that came first.
+
+        Where they saw two arms of an experiment, neither is counted, and the share of such
+        people is shown.
+        """
+        known = sorted({self._canonical(Arrival(unit, unit)) for unit in units})
+        if len(known) < 2:
+            return known[0] if known else None
+        earliest = self.session.execute(
+            select(Assignment.unit)
+            .where(Assignment.unit.in_(known), Assignment.experiment.in_(self._names()))
+            .order_by(Assignment.assigned_at, Assignment.id)
+            .limit(1)
+        ).scalar()
+        canonical = earliest or known[0]
+        others = [unit for unit in known if unit != canonical]
+        rows = [{"unit": one, "canonical": canonical, "joined_at": now} for one in others]
+        self.session.execute(self._insert(UnitAlias, rows))
+        for alias in self.session.scalars(select(UnitAlias).where(UnitAlias.canonical.in_(others))):
+            alias.canonical = canonical
+        self.session.flush()
+        self._exclude_doubles([canonical, *others])
+        return canonical
+
+    def _names(self) -> Sequence[str]:
+        return self.session.scalars(select(Experiment.name)).all()
+
+    def _exclude_doubles(self, units: Sequence[str]) -> None:
+        """Of each experiment's exposures of one person the earliest counts, if all show one arm."""
+        exposures = self.session.scalars(
+            select(Exposure)
+            .where(Exposure.experiment.in_(self._names()), Exposure.unit.in_(units))
+            .order_by(Exposure.exposed_at, Exposure.id)
+        ).all()
+        conversions = self.session.scalars(
+            select(Conversion)
+            .where(Conversion.experiment.in_(self._names()), Conversion.unit.in_(units))
+            .order_by(Conversion.converted_at, Conversion.id)
+        ).all()
+        for name in {one.experiment for one in exposures}:
+            seen = [one for one in exposures if one.experiment == name]
+            mine = [one for one in conversions if one.experiment == name]
+            if len({one.arm for one in seen}) > 1:
+                for exposure in seen:
+                    exposure.excluded = "multiple"
+                for conversion in mine:
+                    conversion.excluded = "multiple"
+                continue
+            for later in seen[1:]:
+                later.excluded = "alias"
+            _keep_earliest(mine, seen[0])
+        self.session.flush()
+
+    # Rows
+
+    def _canonical(self, arrival: Arrival) -> str:
+        """The unit a visitor is counted as; a session without a visitor id is its own."""
+        if arrival.visitor_id is None:
+            return arrival.session_id
+        alias = select(UnitAlias.canonical).where(UnitAlias.unit == arrival.visitor_id)
+        return self.session.scalar(alias) or arrival.visitor_id
+
     def _session_row(self, session_id: str) -> Any:
         row = self.session.execute(
             select(
-                Conversation.id,
-                Conversation.lead_id,
-                Conversation.visitor_id,
-                Conversation.workflow_version,
-                Conversation.arms,
-                Conversation.suspicion,
+                *(Conversation.id, Conversation.lead_id, Conversation.visitor_id),
+                *(Conversation.workflow_version, Conversation.arms, Conversation.suspicion),
+                *(getattr(Conversation, name) for name in UTM_FIELDS),
+                *(Conversation.landing_page, Conversation.referrer, Conversation.locale),
             )
             .join(Lead, Lead.id == Conversation.lead_id)
             .where(Conversation.id == session_id, Lead.deleted_at.is_(None))
@@ -247,8 +439,8 @@ class ABTestingService:
             raise unknown_session()
         return row
 
-    def _test(self, row: Any, test_name: str) -> Test:
-        """The test in the version the session is pinned to."""
+    def _test(self, row: Any, test_name: str) -> tuple[Test, bool]:
+        """The test as the session has it, and whether it is one of its pinned workflow."""
         library, key = self.resources.workflows, (row.workflow_version, ())
         workflow = library.get(key)
         if workflow is None:
@@ -259,68 +451,201 @@ class ABTestingService:
             )
             workflow = library[key] = read_workflow(config["workflow"], config["tests"])
         test: Test | None = workflow.find_test(test_name)
-        if test is None:
+        if test is not None:
+            return test, True
+        raw = self.session.scalar(
+            select(Experiment.definition).where(
+                Experiment.name == test_name,
+                Experiment.source == API,
+                *(() if test_name in row.arms else (Experiment.status != Status.DRAFT,)),
+            )
+        )
+        if raw is None:
             raise NotFound("There is no test of this name.", code="unknown_test")
-        return test
+        return as_test(stored_definition(raw)), False
 
-    def _stored(self, unit: str, names: Sequence[str]) -> dict[str, str]:
+    def _stored(self, unit: str, names: Sequence[str]) -> dict[str, Seat]:
+        if not names:
+            return {}
         rows = self.session.execute(
-            select(Assignment.experiment, Assignment.arm).where(
+            select(Assignment.experiment, Assignment.arm, Assignment.epoch).where(
                 Assignment.unit == unit, Assignment.experiment.in_(names)
             )
         )
-        found = {name: arm for name, arm in rows}
+        found = {name: Seat(arm, epoch) for name, arm, epoch in rows}
         return {name: found[name] for name in names if name in found}
 
-    def _seeds(self, names: Sequence[str], now: datetime) -> dict[str, tuple[str, int]]:
-        """Seed and epoch of each experiment; a new one gets a random seed that stays for ever."""
-        statement = select(Experiment.name, Experiment.seed, Experiment.epoch).where(
-            Experiment.name.in_(names)
+    def _open(self, tests: Sequence[Test], now: datetime, only: str | None) -> list[_Open]:
+        """What a visitor may be in: running, or paused for those who are in already."""
+        holdout = (
+            select(WorkspaceSetting.value).where(WorkspaceSetting.name == HOLDOUT).scalar_subquery()
         )
-        found = {
-            name: (seed, epoch) for name, seed, epoch in self.session.execute(statement)
-        }
-        missing = [name for name in names if name not in found]
-        if missing:
-            rows = [
-                {
-                    "name": name,
-                    "seed": secrets.token_hex(8),
-                    "epoch": 1,
-                    "created_at": now,
-                }
-                for name in missing
-            ]
-            self.session.execute(self._insert(Experiment, rows))
-            found = {
-                name: (seed, epoch)
-                for name, seed, epoch in self.session.execute(statement)
-            }
-        return found
+        statement = select(
+            *(Experiment.name, Experiment.seed, Experiment.epoch, Experiment.revision),
+            *(Experiment.source, Experiment.status, Experiment.definition),
+            holdout.label("holdout"),
+        ).where(
+            or_(
+                Experiment.name.in_([test.name for test in tests]),
+                (Experiment.source == API) & Experiment.status.in_(_LIVE),
+            )
+        )
+        rows = {row.name: row for row in self.session.execute(statement)}
+        for row in rows.values():
+            self._holdout = Holdout(**(row.holdout or {}))
+        mine = [self._of_workflow(test, rows.get(test.name), now) for test in tests]
+        theirs = [_of_api(row) for row in rows.values() if row.source == API]
+        found = [one for one in (*mine, *theirs) if one]
+        return [one for one in found if only in (None, one.name)]
 
-    def _assignment(
-        self, unit: str, test: Test, seed: tuple[str, int], version: int, now: datetime
-    ) -> dict[str, Any]:
-        weights = [ArmWeight(arm.name, arm.weight) for arm in test.arms]
-        chosen = choose_arm(seed[0], unit, weights)
-        assert chosen is not None, "with full coverage everybody takes part"
-        return {
-            "experiment": test.name,
-            "unit": unit,
-            "arm": chosen.arm,
-            "propensity": chosen.propensity,
-            "epoch": seed[1],
-            "workflow_version": version,
-            "assigned_at": now,
+    def _of_workflow(self, test: Test, row: Any, now: datetime) -> _Open | None:
+        """A test of the workflow; the epoch is that of its weights."""
+        if row is not None and (row.source == API or row.status not in _LIVE):
+            return None
+        weights = {arm.name: arm.weight for arm in test.arms}
+        if row is None or (row.definition or {}).get("weights") != weights:
+            row = self._keep_epoch(test.name, weights, now)
+        return _Open(
+            test.name, row.seed, row.epoch, row.revision, row.status == Status.RUNNING, test
+        )
+
+    def _keep_epoch(self, name: str, weights: dict[str, float], now: datetime) -> Any:
+        """The row of a test whose weights are new, with the epoch that these weights have.
+
+        Two versions of a workflow may be shown side by side, so an epoch is found again.
+        """
+        row = {
+            "name": name,
+            "seed": secrets.token_hex(8),
+            "epoch": 1,
+            "source": WORKFLOW,
+            "status": str(Status.RUNNING),
+            "created_at": now,
+            "started_at": now,
         }
+        self.session.execute(self._insert(Experiment, [row]))
+        kept = self.session.scalars(
+            select(Experiment).where(Experiment.name == name).with_for_update()
+        ).one()
+        epochs = self.session.execute(
+            select(ExperimentEpoch.epoch, ExperimentEpoch.weights).where(
+                ExperimentEpoch.experiment == name
+            )
+        ).all()
+        found = next((epoch for epoch, stored in epochs if stored == weights), None)
+        if found is None:
+            found = max((one.epoch for one in epochs), default=kept.epoch - 1) + 1
+            reason = "Its weights in the workflow changed." if epochs else "It began."
+            values = {"experiment": name, "epoch": found, "weights": weights, "reason": reason}
+            self.session.execute(self._insert(ExperimentEpoch, [{**values, "opened_at": now}]))
+            kept.epoch, kept.definition = found, {"weights": weights}
+            self.session.flush()
+        return _Row(kept.seed, found, kept.revision, kept.status)
+
+    def _draw(
+        self, unit: str, arrival: Arrival, new: Sequence[_Open], version: int, now: datetime
+    ) -> list[dict[str, Any]]:
+        """An assignment for each experiment that the unit gets into."""
+        known = dict(arrival.known)
+        if any(one.asks_if_returning for one in new):
+            known["returning"] = self._was_here(arrival)
+        drawn = [(one, one.choose(unit, known, self._holdout)) for one in new]
+        return [
+            {
+                "experiment": one.name,
+                "unit": unit,
+                "arm": chosen.arm,
+                "propensity": chosen.propensity,
+                "epoch": one.epoch,
+                "revision": one.revision,
+                "workflow_version": version,
+                "assigned_at": now,
+            }
+            for one, chosen in drawn
+            if chosen
+        ]
+
+    def _was_here(self, arrival: Arrival) -> bool:
+        """Whether a conversation of this visitor came before this one."""
+        if arrival.visitor_id is None:
+            return False
+        earlier = select(func.count()).where(
+            Conversation.visitor_id == arrival.visitor_id, Conversation.id != arrival.session_id
+        )
+        return bool(self.session.scalar(earlier))
 
     def _insert(self, table: type[Any], rows: list[dict[str, Any]]) -> Any:
         """An insert that leaves rows alone which are there: the first one wins."""
-        dialect = (
-            sqlite if self.session.get_bind().dialect.name == "sqlite" else postgresql
-        )
+        dialect = sqlite if self.session.get_bind().dialect.name == "sqlite" else postgresql
         statement: Insert = dialect.insert(table).values(rows).on_conflict_do_nothing()
         return statement
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What `_Open` needs of an experiment's row."""
+
+    seed: str
+    epoch: int
+    revision: int
+    status: str
+
+
+_LIVE = (str(Status.RUNNING), str(Status.PAUSED))
+
+
+def _of_api(row: Any) -> _Open:
+    definition = stored_definition(row.definition)
+    running = row.status == Status.RUNNING
+    return _Open(row.name, row.seed, row.epoch, row.revision, running, definition=definition)
+
+
+def as_test(definition: Definition) -> Test:
+    """An experiment as the workflow's tests are: the control first."""
+    control = definition.arm(None)
+    arms = (control, *(arm for arm in definition.arms if arm.name != control.name))
+    return Test(definition.name, tuple(Arm(one.name, one.weight, one.config) for one in arms))
+
+
+def shown_version(definition: Definition, arm: str) -> int | None:
+    """The workflow version that an arm shows, if it shows one."""
+    version = definition.arm(arm).config.get("workflow_version")
+    return int(version) if version is not None else None
+
+
+def visitor_attributes(
+    visit: Mapping[str, Any], user_agent: str | None = None
+) -> dict[str, object]:
+    """What a targeting condition may ask about a visit."""
+    url = str(visit.get("landing_page") or "")
+    locale = str(visit.get("locale") or "")
+    known: dict[str, object] = {name: visit.get(name) for name in UTM_FIELDS}
+    return {
+        **known,
+        "url": url,
+        "path": _path(url),
+        "referrer": visit.get("referrer"),
+        "locale": locale or None,
+        "language": locale.replace("_", "-").partition("-")[0].lower() or None,
+        "device": None if user_agent is None else device_of(user_agent),
+        "returning": False,
+    }
+
+
+def _path(url: str) -> str | None:
+    try:
+        return urlsplit(url).path or None
+    except ValueError:
+        return None
+
+
+def _keep_earliest(conversions: Sequence[Conversion], exposure: Exposure) -> None:
+    """Of one person's conversions to a goal the earliest counts, as of their one exposure."""
+    seen: set[str] = set()
+    for row in conversions:
+        row.excluded = "alias" if row.metric in seen else None
+        row.epoch, row.exposed_at = exposure.epoch, exposure.exposed_at
+        seen.add(row.metric)
 
 
 def _outcomes(fact: Event) -> Iterator[tuple[str, float | None]]:
@@ -335,12 +660,7 @@ def _outcomes(fact: Event) -> Iterator[tuple[str, float | None]]:
             yield "sql", None
     elif fact.kind == FactKind.OUTCOME_RECORDED and said["outcome"] == Outcome.WON:
         yield "deal_won", said.get("value")
-    elif (
-        fact.kind == FactKind.BEHAVIOR_REPORTED
-        and said["action"] == Action.DEMO_REQUESTED
-    ):
+    elif fact.kind == FactKind.BEHAVIOR_REPORTED and said["action"] == Action.DEMO_REQUESTED:
         yield "demo_request", None
-    elif fact.kind in (FactKind.PROFILE_UPDATED, FactKind.ANSWER_RECORDED) and said.get(
-        "contact"
-    ):
+    elif fact.kind in (FactKind.PROFILE_UPDATED, FactKind.ANSWER_RECORDED) and said.get("contact"):
         yield "contact_shared", None

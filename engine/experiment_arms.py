@@ -39,6 +39,8 @@ PARTS: dict[Kind, tuple[str, ...]] = {
     Kind.WORKFLOW: ("workflow_version",),
     Kind.POINTS: ("scoring", "classification_thresholds"),
 }
+# Kinds that change no word of the version that a visitor sees.
+UNSHOWN = frozenset({Kind.WORKFLOW, Kind.POINTS})
 # The texts that can be tried, and where the configuration keeps each. The words of consent are
 # none of them: what was agreed to is proved by its version.
 TEXTS: dict[str, tuple[str, ...]] = {
@@ -61,17 +63,21 @@ def shown(
     config: Mapping[str, Any], tests: Any, workflow: Workflow, change: Mapping[str, Any]
 ) -> Workflow:
     """The workflow as an arm shows it; WorkflowInvalid with every reason why it cannot be."""
+    return read_workflow(changed(config, workflow, change), tests)
+
+
+def changed(config: Mapping[str, Any], workflow: Workflow, change: Mapping[str, Any]) -> Raw:
+    """The configuration with an arm's change in it; WorkflowInvalid if it cannot be made."""
     notes = Notes()
-    raw = patched(notes, config, workflow, change)
+    raw = _patched(notes, config, workflow, change)
     if notes.problems:
         raise WorkflowInvalid(notes.problems)
-    return read_workflow(raw, tests)
+    return raw
 
 
-def patched(
+def _patched(
     notes: Notes, config: Mapping[str, Any], workflow: Workflow, change: Mapping[str, Any]
 ) -> Raw:
-    """The configuration with an arm's change in it; what cannot be changed so is noted."""
     raw: Raw = copy.deepcopy(dict(config))
     # By the names that texts are looked up by, however they were written.
     raw["translations"] = {

@@ -11,7 +11,6 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ab_testing_service import ABTestingService
 from engine.bots import is_crawler
 from engine.conditions import holds_of_text
 from engine.vocabulary import UTM_FIELDS, Action, FactKind, every_name
@@ -23,6 +22,8 @@ from lib.ids import session_id as new_session_id
 from lib.on_class import on_class
 from lib.text import direction
 from models import Conversation, Lead
+from services.lead_visibility import is_visible
+from services.experiment_seats import ExperimentSeats
 from services.profile import masked_profile, profile_values, read_profile
 from services.question_service import QuestionService, answer_view
 from services.resources import Resources
@@ -47,6 +48,8 @@ class Visit:
     user_agent: str | None = None
     surface: str = "api"
     honeypot: str | None = None
+    # The arms that a preview asks for, `name:arm`; such a visit is counted nowhere.
+    leadline_force: str | None = None
 
 
 class LeadService:
@@ -194,9 +197,7 @@ class LeadService:
     @on_class
     def get_all_leads(self) -> list[dict[str, Any]]:
         """Every lead as a plain dictionary, the newest first."""
-        rows = self.session.scalars(
-            select(Lead).where(Lead.deleted_at.is_(None)).order_by(Lead.id.desc())
-        )
+        rows = self.session.scalars(select(Lead).where(*is_visible()).order_by(Lead.id.desc()))
         return [self._lead_view(lead) for lead in rows]
 
     def find_session_lead(self, session_id: str) -> tuple[Held, Lead]:
@@ -246,33 +247,32 @@ class LeadService:
     def _open(self, session_id: str, visit: Visit) -> Held:
         """The rows of a new lead and its session, and the fact that it began."""
         now = self.resources.clock.now()
-        pinned = WorkflowService(self.session, self.resources).in_force()
         crawler = is_crawler(visit.user_agent)
-        experiments = ABTestingService(self.session, self.resources)
-        unit = visit.visitor_id or session_id
-        tests = () if crawler else pinned.workflow.tests
-        arms = experiments.assign(unit, tests, pinned.version, now)
+        seats = ExperimentSeats(self.session, self.resources)
+        seating = seats.take(session_id, vars(visit), now, takes_part=not crawler)
+        version, arms = seating.version, seating.arms
         lead_id = self._insert_lead(session_id, visit, now)
-        workflow = WorkflowService(self.session, self.resources).get(pinned.version, arms)
+        workflow = WorkflowService(self.session, self.resources).get(version, arms)
+        suspicion = "crawler" if crawler else ("honeypot" if visit.honeypot else None)
         held = Held(
             id=session_id,
             lead_id=lead_id,
             visitor_id=visit.visitor_id,
-            version=pinned.version,
-            points_version=pinned.version,
+            version=version,
+            points_version=version,
             arms=arms,
             locale=visit.locale,
             surface=visit.surface,
             started_at=now,
             workflow=workflow,
             points=workflow,
-            suspicion="crawler" if crawler else ("honeypot" if visit.honeypot else None),
+            suspicion="preview" if seating.forced else suspicion,
         )
         measured = {"conditions": _utm_outcomes(workflow, visit), "exposed": sorted(arms)}
         held.record(FactKind.SESSION_STARTED, now, measured, _personal(visit))
         self._insert_session(held, visit, now)
         self.store.save(held)
-        experiments.expose(unit, session_id, arms, now)
+        seats.expose(seating, session_id, now)
         return held
 
     def _insert_lead(self, session_id: str, visit: Visit, now: datetime) -> int:

@@ -6,16 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 import outbox
+from database import dumps
+from engine.experiment_arms import UNSHOWN, changed
+from engine.experiments import stored_definition
 from engine.vocabulary import FactKind
 from engine.workflow import Workflow
-from engine.workflow_reader import read_workflow
+from engine.workflow_reader import WorkflowInvalid, read_workflow
 from errors import NotFound
-from models import WorkflowVersion
+from lib.crypto import sha256_hex
+from models import Experiment, WorkflowVersion
 from services.resources import Resources
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,9 +58,40 @@ class WorkflowService:
         key = (version, tuple(sorted((arms or {}).items())))
         found = library.get(key)
         if found is None:
-            found = self._read(version) if not arms else self.get(version).arranged(arms)
+            found = self._arranged(version, arms) if arms else self._read(version)
             library[key] = found
         return found
+
+    def config(self, version: int) -> dict[str, Any]:
+        """A version as plain data: its `workflow` and its `tests`."""
+        found: Any = self.session.scalar(
+            select(WorkflowVersion.config).where(WorkflowVersion.version == version)
+        )
+        if found is None:
+            raise NotFound(f"There is no workflow version {version}.", code="no_workflow")
+        return dict(found)
+
+    def publish(self, config: Mapping[str, Any], tests: Any) -> int:
+        """A version of somebody's own, in force from now on; WorkflowInvalid if it cannot be."""
+        read_workflow(config, tests)
+        now = self.resources.clock.now()
+        version = (self.session.scalar(select(func.max(WorkflowVersion.version))) or 0) + 1
+        plain = {"workflow": dict(config), "tests": tests}
+        self.session.execute(
+            insert(WorkflowVersion).values(
+                version=version,
+                source="console",
+                content_hash=sha256_hex(dumps(plain)),
+                config=plain,
+                created_at=now,
+                published_at=now,
+            )
+        )
+        measured = {"version": version, "source": "console"}
+        outbox.record(
+            self.session, outbox.NewFact(FactKind.WORKFLOW_PUBLISHED, now, measured=measured)
+        )
+        return version
 
     def keep_shipped(self) -> None:
         """Store the shipped workflow as the next version where its content is new.
@@ -94,9 +132,35 @@ class WorkflowService:
         return bool(self.session.scalar(statement))
 
     def _read(self, version: int) -> Workflow:
-        config: Any = self.session.scalar(
-            select(WorkflowVersion.config).where(WorkflowVersion.version == version)
-        )
-        if config is None:
-            raise NotFound(f"There is no workflow version {version}.", code="no_workflow")
+        config = self.config(version)
         return read_workflow(config["workflow"], config["tests"])
+
+    def _arranged(self, version: int, arms: Mapping[str, str]) -> Workflow:
+        """A version as these arms show it: its own tests, and the experiments beside them."""
+        workflow = self.get(version)
+        beside = {name: arm for name, arm in arms.items() if workflow.find_test(name) is None}
+        if beside:
+            workflow = self._changed(version, workflow, beside)
+        return workflow.arranged(arms)
+
+    def _changed(self, version: int, workflow: Workflow, arms: Mapping[str, str]) -> Workflow:
+        """A version with what experiments change in it, the one that was started first first."""
+        config = self.config(version)
+        raw, tests = config["workflow"], config["tests"]
+        definitions = self.session.scalars(
+            select(Experiment.definition)
+            .where(Experiment.name.in_(arms), Experiment.source == "api")
+            .order_by(Experiment.started_at, Experiment.name)
+        )
+        for stored in definitions:
+            definition = stored_definition(stored or {})
+            change = definition.arm(arms[definition.name].partition("~")[0]).config
+            if not change or definition.kind in UNSHOWN:
+                continue
+            try:
+                tried = changed(raw, workflow, change)
+                workflow, raw = read_workflow(tried, tests), tried
+            except WorkflowInvalid as error:
+                # Each was checked before its start; together, or in another version, they are not.
+                log.warning("an arm cannot be shown", experiment=definition.name, why=str(error))
+        return workflow

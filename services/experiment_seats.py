@@ -1,0 +1,65 @@
+"""ExperimentSeats: where a visitor sits when a conversation begins: the workflow and the arms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from ab_testing_service import ABTestingService, Arrival, Seated, visitor_attributes
+from engine.experiments import read_forced
+from services.resources import Resources
+from services.workflow_service import WorkflowService
+
+
+@dataclass(frozen=True)
+class Seating:
+    """A visitor's workflow version and seats; for a preview, the arms that were asked for."""
+
+    version: int
+    seated: Seated
+    forced: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def arms(self) -> dict[str, str]:
+        """The arms that are shown."""
+        return dict(self.forced) or self.seated.arms
+
+
+class ExperimentSeats:
+    """Takes a visitor through every experiment that is open to them."""
+
+    def __init__(self, session: Session, resources: Resources) -> None:
+        self.workflows = WorkflowService(session, resources)
+        self.experiments = ABTestingService(session, resources)
+
+    def take(
+        self, session_id: str, visit: Mapping[str, Any], now: datetime, *, takes_part: bool
+    ) -> Seating:
+        """The seats of a new session; whoever takes part in nothing gets the controls."""
+        pinned = self.workflows.in_force()
+        outside = Seated(visit.get("visitor_id") or session_id)
+        if not takes_part:
+            return Seating(pinned.version, outside)
+        wanted = read_forced(visit.get("leadline_force"))
+        forced, shown = self.experiments.preview(wanted, pinned.workflow.tests)
+        if forced:
+            return Seating(shown or pinned.version, outside, forced)
+        known = visitor_attributes(visit, visit.get("user_agent") or "")
+        arrival = Arrival(session_id, visit.get("visitor_id"), known)
+        tests = pinned.workflow.tests
+        seated = self.experiments.assign(arrival, tests, pinned.version, now)
+        version = seated.shows_version
+        if version in (None, pinned.version):
+            return Seating(pinned.version, seated)
+        # The whole flow is tried: what is tested inside it is that version's own.
+        assert version is not None
+        own = self.workflows.get(version).tests
+        return Seating(version, self.experiments.assign(arrival, own, version, now))
+
+    def expose(self, seating: Seating, session_id: str, now: datetime) -> None:
+        """Log that the visitor was sent what their arms say."""
+        self.experiments.expose(seating.seated, session_id, now)
