@@ -27,7 +27,7 @@ MOST_BINS = 200
 BAND_BINS = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bands:
     """For ranges of the logit: the Venn–Abers interval and the half width of the refits' band."""
 

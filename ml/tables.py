@@ -38,7 +38,7 @@ Flags = npt.NDArray[np.bool_]
 CHUNK = 50_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tables:
     """A compiled model over the columns of an encoding.
 

@@ -12,7 +12,7 @@ from sklearn import metrics
 
 from errors import Invalid
 from ml import drift, evaluate, labels, scorecard, value
-from ml.intervals import venn_abers
+from ml.intervals import Bands, venn_abers
 from tests.ml.conftest import Leads
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -214,6 +214,23 @@ def test_venn_abers_widens_where_there_is_little() -> None:
         widths.append(float(np.mean(high - low)))
 
     assert widths[0] > 3 * widths[1]
+
+
+def test_the_wider_of_two_intervals_is_shown_and_holds_the_probability() -> None:
+    bands = Bands(
+        edges=np.array([0.0]),
+        low=np.array([0.2, 0.7]),
+        high=np.array([0.21, 0.99]),
+        band_edges=np.array([0.0]),
+        half_width=np.array([1.0, 0.1]),
+    )
+    logits = np.array([-1.0, 0.5])  # probabilities of 0.27 and 0.62
+
+    around = bands.around(logits)
+
+    assert around[0] == pytest.approx([1 / (1 + np.exp(2)), 0.5])  # the refits differ more
+    assert around[1] == pytest.approx([1 / (1 + np.exp(-0.5)), 0.99])  # calibration knows less
+    assert [bands.around_one(it) for it in logits] == [pytest.approx(it) for it in around]
 
 
 def test_a_scorecard_gives_whole_points_that_rank_well(leads: Callable[..., Leads]) -> None:
