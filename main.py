@@ -17,7 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, make_
 import cli
 import services
 from config import Settings, SettingsError, load_settings
-from jobs import relay
+from jobs import relay, runner
 from lib import logging
 from notification_service import ASKED
 from services import Services
@@ -47,6 +47,9 @@ PAGES = (
     (shop.pages, ""),
     (files.pages, ""),
 )
+
+# Seconds that Ctrl-C waits for messages that are being sent; their leases outlive us.
+PATIENCE = 5.0
 
 log = structlog.get_logger(__name__)
 _once = threading.RLock()
@@ -96,10 +99,17 @@ def serve() -> None:
     settings = ours.settings
     if settings.is_embedded and not is_running_from_reloader():
         services.prepare(ours)
-    if settings.DEBUG:
-        _serve_and_reload(app, settings)
-    else:
-        _serve(app, settings)
+    # With the reloader two processes run; only the one that serves may relay, too.
+    clock = runner.embedded(ours)
+    if not settings.DEBUG or is_running_from_reloader():
+        clock.start()
+    try:
+        if settings.DEBUG:
+            _serve_and_reload(app, settings)
+        else:
+            _serve(app, settings)
+    finally:
+        clock.stop(PATIENCE)
 
 
 def _serve(app: Flask, settings: Settings) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,8 +21,23 @@ from services.resources import Resources
 
 # A leader says every few seconds that it still leads; the next one waits no longer than this.
 LEADS_FOR = timedelta(seconds=15)
-# A job that dies under its runner again and again is not run for ever.
+# A job that dies under its runner at the same place again and again is not run for ever.
 MOST_ATTEMPTS = 5
+SCHEDULE = "schedule"
+KEPT_FOR, SCHEDULED_KEPT_FOR = timedelta(days=30), timedelta(days=3)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is after one more unit of work; `result` once it is at its end.
+
+    `place` is what the next unit goes on from, in the runner that comes after a killed one, too.
+    """
+
+    done: int = 0
+    total: int | None = None
+    place: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] | None = None
 
 
 class JobService:
@@ -55,14 +72,23 @@ class JobService:
             "error": job.error,
         }
 
+    def waiting(self) -> int:
+        """How many jobs are due and nobody has begun, or whoever had is gone."""
+        due = Job.due_at <= self.resources.clock.now()
+        return self.session.scalar(select(func.count()).select_from(Job).where(due)) or 0
+
     # Jobs that were asked for
 
-    def claim(self, lease: timedelta = outbox.LEASE) -> Job | None:
-        """A job that is due, now this caller's until its lease runs out."""
+    def claim(self, kinds: Collection[str], lease: timedelta = outbox.LEASE) -> Job | None:
+        """A job of these kinds that is due, now this caller's until its lease runs out.
+
+        Kinds that the caller does not know wait: a later release beside this one runs them.
+        """
         now = self.resources.clock.now()
+        due = (Job.due_at <= now, Job.kind.in_(kinds))
         waiting = (
             select(Job.id)
-            .where(Job.due_at <= now)
+            .where(*due)
             .order_by(Job.due_at)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -72,7 +98,7 @@ class JobService:
             return None
         return self.session.scalars(
             update(Job)
-            .where(Job.id == identifier, Job.due_at <= now)
+            .where(Job.id == identifier, *due)
             .values(
                 status=str(JobStatus.RUNNING),
                 attempts=Job.attempts + 1,
@@ -83,26 +109,47 @@ class JobService:
             execution_options={"populate_existing": True},
         ).one_or_none()
 
-    def extend(
-        self, job: Job, *, done: int, total: int | None, lease: timedelta = outbox.LEASE
-    ) -> bool:
+    def keep(self, job: Job, progress: Progress, lease: timedelta = outbox.LEASE) -> bool:
         """Say how far a job is and keep it; False when its lease had gone to somebody else."""
-        due_at = self.resources.clock.now() + lease
-        return self._change(job, {"done": done, "total": total, "due_at": due_at})
-
-    def finish(
-        self, job: Job, *, result: Mapping[str, Any] | None = None, error: str | None = None
-    ) -> bool:
-        """The end of a job, good or bad; False when its lease had gone to somebody else."""
         values = {
-            "status": str(JobStatus.FAILED if error else JobStatus.DONE),
-            "due_at": None,
-            "lease": None,
-            "result": dict(result) if result is not None else None,
-            "error": error,
-            "finished_at": self.resources.clock.now(),
+            "done": progress.done,
+            "total": progress.total,
+            "payload": {**job.payload, **progress.place},
+            # It got further: what killed its runners before is behind it.
+            "attempts": 1,
+            "due_at": self.resources.clock.now() + lease,
         }
         return self._change(job, values)
+
+    def give_back(self, job: Job) -> None:
+        """A job that its runner leaves before the end; the next one may go on at once."""
+        values = {
+            "status": str(JobStatus.QUEUED),
+            "lease": None,
+            "attempts": Job.attempts - 1,
+            "due_at": self.resources.clock.now(),
+        }
+        self._change(job, values)
+
+    def finish(self, job: Job, progress: Progress) -> bool:
+        """The good end of a job; False when its lease had gone to somebody else."""
+        result = dict(progress.result or {})
+        ended = {"done": progress.done, "total": progress.total, "result": result}
+        return self._end(job, JobStatus.DONE, ended)
+
+    def fail(self, job: Job, error: str) -> bool:
+        """The bad end of a job; False when its lease had gone to somebody else."""
+        return self._end(job, JobStatus.FAILED, {"error": error})
+
+    def _end(self, job: Job, status: JobStatus, values: Mapping[str, Any]) -> bool:
+        now = self.resources.clock.now()
+        ended = {"status": str(status), "due_at": None, "lease": None, "finished_at": now}
+        if not self._change(job, {**values, **ended}):
+            return False
+        if slot := job.payload.get("slot"):
+            said = values.get("result") or {"error": values.get("error")}
+            self._finish_slot(job.payload["row"], slot, {"job_id": job.id, **said})
+        return True
 
     def _change(self, job: Job, values: Mapping[str, Any]) -> bool:
         result = self.session.execute(
@@ -122,7 +169,8 @@ class JobService:
         held = self.session.get(Lease, name, with_for_update=True)
         if held is None:
             return self._first(name, owner, now + leads_for)
-        if held.owner != owner and held.until > now:
+        # A lease that ends later than any lease can was taken while a clock was wrong.
+        if held.owner != owner and now < held.until <= now + 2 * leads_for:
             return None
         if held.owner != owner:
             held.owner, held.fence = owner, held.fence + 1
@@ -149,38 +197,72 @@ class JobService:
             .values(until=self.resources.clock.now())
         )
 
-    def take_slot(self, job: str, slot: int, *, owner: str, fence: int) -> bool:
-        """Whether this slot is ours to run: nobody has taken it, whoever thinks to lead."""
-        try:
-            with self.session.begin_nested():
-                self.session.execute(
-                    insert(JobRun).values(
-                        job=job,
-                        slot=slot,
-                        owner=owner,
-                        fence=fence,
-                        started_at=self.resources.clock.now(),
-                    )
-                )
-        except IntegrityError:
-            return False
-        return True
+    def run_slot(
+        self,
+        row: str,
+        slot: int,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        owner: str,
+        fence: int,
+    ) -> str | None:
+        """The job that does the work of a slot; None if the slot was taken before.
 
-    def finish_slot(self, job: str, slot: int, owner: str, result: Mapping[str, Any]) -> None:
-        """Write down what a slot came to."""
+        The slot is taken and its job written in one transaction, so that no kill comes between.
+        Where the slot before is still at work, this one is its result and no second job.
+        """
+        if not self._take_slot(row, slot, owner=owner, fence=fence):
+            return None
+        running = self._unfinished(row, kind)
+        if running is not None:
+            self._finish_slot(row, slot, {"job_id": running, "skipped": "still running"})
+            return running
+        return outbox.enqueue_job(
+            self.session,
+            kind,
+            requested_by=SCHEDULE,
+            now=self.resources.clock.now(),
+            payload={**payload, "row": row, "slot": slot},
+        )
+
+    def _take_slot(self, row: str, slot: int, *, owner: str, fence: int) -> bool:
+        """Whether this slot is ours to run: nobody has taken it, whoever thinks to lead."""
+        dialect = postgresql if self.session.get_bind().dialect.name == "postgresql" else sqlite
+        now = self.resources.clock.now()
+        taken = self.session.execute(
+            dialect.insert(JobRun)
+            .values(job=row, slot=slot, owner=owner, fence=fence, started_at=now)
+            .on_conflict_do_nothing()
+            .returning(JobRun.slot)
+        )
+        return taken.scalar_one_or_none() is not None
+
+    def _unfinished(self, row: str, kind: str) -> str | None:
+        waiting = select(Job).where(
+            Job.due_at.is_not(None), Job.kind == kind, Job.requested_by == SCHEDULE
+        )
+        return next(
+            (job.id for job in self.session.scalars(waiting) if job.payload.get("row") == row), None
+        )
+
+    def _finish_slot(self, row: str, slot: int, result: Mapping[str, Any]) -> None:
         self.session.execute(
             update(JobRun)
-            .where(JobRun.job == job, JobRun.slot == slot, JobRun.owner == owner)
+            .where(JobRun.job == row, JobRun.slot == slot)
             .values(finished_at=self.resources.clock.now(), result=dict(result))
         )
 
-    def last_slot(self, job: str) -> int | None:
-        """The newest slot that anybody took."""
-        return self.session.scalar(select(func.max(JobRun.slot)).where(JobRun.job == job))
-
-    def forget_slots(self, before: datetime) -> int:
-        """Take old slots away; how many."""
-        gone = self.session.execute(
-            delete(JobRun).where(JobRun.started_at < before).returning(JobRun.slot)
+    def forget_old(self) -> int:
+        """Take away jobs and slots that ended long ago; how many."""
+        now = self.resources.clock.now()
+        by_clock = Job.requested_by == SCHEDULE
+        old = or_(
+            Job.finished_at < now - KEPT_FOR,
+            by_clock & (Job.finished_at < now - SCHEDULED_KEPT_FOR),
         )
-        return len(gone.all())
+        jobs = self.session.scalars(delete(Job).where(old).returning(Job.id)).all()
+        slots = self.session.scalars(
+            delete(JobRun).where(JobRun.started_at < now - KEPT_FOR).returning(JobRun.slot)
+        ).all()
+        return len(jobs) + len(slots)

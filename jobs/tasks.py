@@ -1,0 +1,133 @@
+"""Every job: a unit of work and one call, again and again until it says that it is at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from errors import LeadlineError
+from models import Job
+from services import Services, unit_of_work
+from services.job_service import MOST_ATTEMPTS, SCHEDULE, Progress
+from services.resources import Resources
+
+log = structlog.get_logger(__name__)
+
+# What one unit may take: on SQLite, visitors wait for it.
+LONGEST_UNIT = 0.15
+AT_ONCE = 100
+DIED = "It was begun {} times and never came to its end; see the log."
+FAULT = "The program failed while it did this; see its log."
+
+# One unit of work of a job; `job.payload` holds what it was asked and where the last one stopped.
+Task = Callable[[Services, Job], Progress]
+
+
+def _remind(services: Services, job: Job) -> Progress:
+    until = time.monotonic() + LONGEST_UNIT
+    due = services.diary.due_follow_ups(services.now(), AT_ONCE)
+    done = job.done
+    for follow_up in due:
+        services.diary.remind(follow_up)
+        done += 1
+        if time.monotonic() > until:
+            return Progress(done)
+    return Progress(done, result={"reminded": done} if len(due) < AT_ONCE else None)
+
+
+def _wake(services: Services, job: Job) -> Progress:
+    woken = services.pipeline.wake_snoozed(services.now(), AT_ONCE)
+    done = job.done + len(woken)
+    return Progress(done, result=None if woken else {"woken": done})
+
+
+def _make_digests(services: Services, job: Job) -> Progress:
+    return Progress(result={"made": services.notifications.make_digests(job.payload["digest"])})
+
+
+# Every kind of job that can be asked for, by a person or by the clock.
+KINDS: Mapping[str, Task] = {
+    "follow_ups.remind": _remind,
+    "leads.wake": _wake,
+    "digests.make": _make_digests,
+}
+
+
+class _LeaseLost(Exception):
+    """Somebody else has the job by now: this unit must not count."""
+
+
+class Worker:
+    """Runs jobs that are due, one after the other.
+
+    What a unit did and how far the job is are written in one transaction, under the lease: a unit
+    that counts was done once, whoever is killed or comes back from the dead.
+    """
+
+    def __init__(self, resources: Resources, kinds: Mapping[str, Task] = KINDS) -> None:
+        self.resources = resources
+        self.kinds = kinds
+
+    def work(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Run the job that has waited longest; how many there were."""
+        with unit_of_work(self.resources) as services:
+            job = services.jobs.claim(self.kinds.keys(), self.resources.lease)
+            if job is None:
+                return 0
+            if job.attempts > MOST_ATTEMPTS:
+                services.jobs.fail(job, DIED.format(MOST_ATTEMPTS))
+                log.error("a job is given up", job=job.id, kind=job.kind)
+                return 1
+        while self._go_on(job):
+            if stopping():
+                with unit_of_work(self.resources) as services:
+                    services.jobs.give_back(job)
+                break
+        return 1
+
+    def _go_on(self, job: Job) -> bool:
+        """One more unit of a job; whether there are others after it."""
+        try:
+            progress = self._unit(job)
+        except _LeaseLost:
+            log.warning("a job went to somebody else", job=job.id, kind=job.kind)
+            return False
+        except OperationalError as error:
+            # The database is away or wants the unit again: the lease runs out, the job goes on.
+            log.warning("a job waits for the database", job=job.id, error=type(error).__name__)
+            return False
+        except LeadlineError as error:
+            self._fail(job, error.message)
+            return False
+        except Exception:
+            log.exception("a job failed", job=job.id, kind=job.kind)
+            self._fail(job, FAULT)
+            return False
+        if progress.result is None:
+            job.done, job.total = progress.done, progress.total
+            job.payload = {**job.payload, **progress.place}
+            return True
+        # Of what runs by the clock the slots tell; a line a minute would hide the others.
+        tell = log.debug if job.requested_by == SCHEDULE else log.info
+        tell("a job is done", job=job.id, kind=job.kind, result=dict(progress.result))
+        return False
+
+    def _unit(self, job: Job) -> Progress:
+        with unit_of_work(self.resources) as services:
+            progress = self.kinds[job.kind](services, job)
+            services.store.flush()
+            jobs = services.jobs
+            if progress.result is None:
+                is_ours = jobs.keep(job, progress, self.resources.lease)
+            else:
+                is_ours = jobs.finish(job, progress)
+            if not is_ours:
+                raise _LeaseLost
+            return progress
+
+    def _fail(self, job: Job, sentence: str) -> None:
+        with unit_of_work(self.resources) as services:
+            services.jobs.fail(job, sentence)
