@@ -127,10 +127,13 @@ class LeadScores:
 
     def renew_many(self, lead_ids: Sequence[int]) -> int:
         """The same for a batch of leads; how many changed notably."""
+        there = (Lead.id.in_(lead_ids), Lead.deleted_at.is_(None))
+        kept = self._kept(self.session.scalars(select(Lead.id).where(*there)).all())
+        # Read under the locks: who had waited for them would store an older score over a newer.
         leads = self.session.scalars(
-            select(Lead).where(Lead.id.in_(lead_ids), Lead.deleted_at.is_(None)).order_by(Lead.id)
+            select(Lead).where(*there).order_by(Lead.id),
+            execution_options={"populate_existing": True},
         ).all()
-        kept = self._kept([lead.id for lead in leads])
         standings = self._standings(leads)
         hot = {profile: self.tiers(profile)[0] for profile in COMPUTED}
         notable = sum(
