@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 # What a script asked for in this unit; sent by whoever commits it, when no relay runs beside.
 ASKED = "leadline.asked"
 ALERTS = "alerts"
+ENVIRONMENT = "environment"
 TITLES: dict[str, str] = {
     Trigger.BECAME_SQL: "New sales-qualified lead",
     Trigger.BECAME_HOT: "A lead became hot",
@@ -103,7 +104,7 @@ class NotificationService:
         """The reply says how to follow it: a delivery is tried again when it fails."""
         now = self.resources.clock.now()
         places = [place for place in self._destinations() if place.channel == channel]
-        places = [place for place in places if place.source == "environment"]
+        places = [place for place in places if place.source == ENVIRONMENT]
         if not places:
             reason = f"No default {channel} destination is configured."
             return {
@@ -190,11 +191,19 @@ class NotificationService:
         outbox.enqueue(self.session, event_id, raised.trigger, wanted, lead_id=lead.id, now=now)
 
     def _destinations(self) -> Sequence[Destination]:
-        return self.session.scalars(
+        places = self.session.scalars(
             select(Destination)
             .where(Destination.enabled, Destination.deleted_at.is_(None))
             .order_by(Destination.created_at, Destination.id)
-        ).all()
+        )
+        return [place for place in places if self.resources.address_of(place) is not None]
+
+    def _unknown_here(self) -> list[str]:
+        """Places that another process's environment names and this one's does not."""
+        defaults = self.session.scalars(
+            select(Destination).where(Destination.source == ENVIRONMENT)
+        )
+        return [place.id for place in defaults if self.resources.address_of(place) is None]
 
     def _wanted(self, place: Destination, now: datetime, *, quiet: QuietHours | None) -> Wanted:
         """From when on a place may hear of something that is true now."""
@@ -230,7 +239,12 @@ class NotificationService:
         """Deliveries of one destination, claimed and worded; what cannot be sent is settled."""
         now = self.resources.clock.now()
         claimed = outbox.claim(
-            self.session, now, limit=limit, lease=self.resources.lease, only=only
+            self.session,
+            now,
+            limit=limit,
+            lease=self.resources.lease,
+            only=only,
+            except_for=self._unknown_here(),
         )
         return [ready for delivery in claimed if (ready := self._prepared(delivery, now))]
 
@@ -242,10 +256,7 @@ class NotificationService:
             gone = Settlement(DeliveryStatus.DEAD, reason="The lead is no longer there.")
             outbox.settle(self.session, delivery, gone, now)
             return None
-        if address is None:
-            self._stop(place, "It is no longer configured in the environment.", now)
-            outbox.settle(self.session, delivery, Settlement(DeliveryStatus.HELD), now)
-            return None
+        assert address is not None, "what is unknown here is not claimed"
         good = tuple(
             one["secret"]
             for one in place.secrets

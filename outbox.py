@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, case, delete, func, insert, literal, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -30,6 +30,8 @@ LISTEN_AGAIN, LONGEST_SILENCE = timedelta(seconds=30), timedelta(hours=6)
 # At most so many leases of one destination at a time: a slow one must leave room for the others.
 AT_ONCE = 4
 WORKING, STOPPED = "working", "stopped"
+# What goes out by itself even where a place wants digests.
+NEVER_GATHERED = ("digest", "test")
 _DONE = (DeliveryStatus.DELIVERED, DeliveryStatus.DEAD)
 # Where a unit of work notes that somebody must hear of it.
 RANG = "leadline.rang"
@@ -210,13 +212,14 @@ def claim(
     limit: int = 10,
     lease: timedelta = LEASE,
     only: Sequence[str] | None = None,
+    except_for: Sequence[str] = (),
 ) -> list[Delivery]:
     """Deliveries of one destination that are due, now this caller's for the time of the lease.
 
     Others skip what is locked here; a lease that ran out makes a row due again. `only` restricts
-    to deliveries that a script has just asked for.
+    to deliveries that a script has just asked for, `except_for` leaves destinations to others.
     """
-    destination_id = session.scalar(_next_destination(now, only))
+    destination_id = session.scalar(_next_destination(now, only, except_for))
     if destination_id is None:
         return []
     due = select(Delivery.id).where(
@@ -242,7 +245,7 @@ def claim(
     return sorted(claimed, key=lambda row: (row.created_at, row.id))
 
 
-def _next_destination(now: datetime, only: Sequence[str] | None) -> Any:
+def _next_destination(now: datetime, only: Sequence[str] | None, except_for: Sequence[str]) -> Any:
     """The destination that has waited longest, can be reached, and is not busy enough already."""
     other = aliased(Delivery)
     busy = (
@@ -263,6 +266,7 @@ def _next_destination(now: datetime, only: Sequence[str] | None) -> Any:
         .where(
             Destination.enabled,
             Destination.deleted_at.is_(None),
+            Destination.id.not_in(except_for),
             Destination.state == WORKING,
             or_(Destination.paused_until.is_(None), Destination.paused_until <= now),
             busy < AT_ONCE,
@@ -365,13 +369,28 @@ def hold(session: Session, destination_id: str) -> None:
     )
 
 
-def release(session: Session, destination_id: str, now: datetime) -> None:
-    """Send what was held, in the order in which it came."""
-    _of_destination(
-        session,
-        destination_id,
-        (DeliveryStatus.HELD,),
-        {"status": str(DeliveryStatus.PENDING), "due_at": now},
+def release(session: Session, destination_id: str, now: datetime, *, gathers: bool) -> None:
+    """Send what was held, in the order in which it came; what belongs in a digest waits for it.
+
+    `gathers` says whether the place wants digests; if it does not, nothing waits for one any more.
+    """
+    pending = str(DeliveryStatus.PENDING)
+    gathered = [Delivery.digest_id.is_not(None)]
+    if gathers:
+        gathered.append(Delivery.trigger.not_in(NEVER_GATHERED))
+    session.execute(
+        update(Delivery)
+        .where(
+            Delivery.destination_id == destination_id,
+            or_(
+                Delivery.status == str(DeliveryStatus.HELD),
+                and_(Delivery.status == pending, Delivery.due_at.is_(None)),
+            ),
+        )
+        .values(
+            status=pending,
+            due_at=case((or_(*gathered), null()), else_=literal(now, Delivery.due_at.type)),
+        )
     )
     ring(session)
 

@@ -79,7 +79,7 @@ class DeliveryLog:
     def resend(self, identifier: str, *, actor: str) -> dict[str, Any]:
         """The delivery due again under the same id, so that a receiver can tell a repeat."""
         delivery, place = self._row(identifier)
-        if place.deleted_at is not None or not place.enabled or place.state == outbox.STOPPED:
+        if self._is_silent(place):
             raise Conflict(
                 "Its destination is switched off or stopped; mend it first.",
                 code="destination_stopped",
@@ -95,8 +95,15 @@ class DeliveryLog:
     def queue(self) -> dict[str, Any]:
         """How much waits, how old the oldest is (seconds), and what is stuck; for operators."""
         now = self.resources.clock.now()
+        silent = [
+            place.id
+            for place in self.session.scalars(select(Destination))
+            if self._is_silent(place)
+        ]
         depth, oldest = self.session.execute(
-            select(func.count(), func.min(Delivery.due_at)).where(Delivery.due_at <= now)
+            select(func.count(), func.min(Delivery.due_at)).where(
+                Delivery.due_at <= now, Delivery.destination_id.not_in(silent)
+            )
         ).one()
         facts, oldest_fact = self.session.execute(
             select(func.count(), func.min(PendingFact.due_at)).where(PendingFact.due_at <= now)
@@ -113,6 +120,11 @@ class DeliveryLog:
             "oldest_fact_seconds": _age(oldest_fact, now),
             "destinations_stopped": stopped,
         }
+
+    def _is_silent(self, place: Destination) -> bool:
+        """Whether nothing goes to a place now: taken away, switched off, or stopped."""
+        is_there = place.deleted_at is None and self.resources.address_of(place) is not None
+        return not is_there or not place.enabled or place.state == outbox.STOPPED
 
     def _row(self, identifier: str) -> tuple[Delivery, Destination]:
         row = self.session.execute(

@@ -86,7 +86,7 @@ class DestinationService:
             .where(Destination.deleted_at.is_(None))
             .order_by(Destination.created_at, Destination.id)
         )
-        return {"destinations": [self._view(row) for row in rows]}
+        return {"destinations": [self._view(row) for row in rows if self._is_known(row)]}
 
     def get(self, identifier: str) -> dict[str, Any]:
         """One destination, its address masked."""
@@ -138,7 +138,7 @@ class DestinationService:
             self._mend(row, now)
         self.session.flush()
         if row.enabled and row.state == WORKING:
-            outbox.release(self.session, row.id, now)
+            outbox.release(self.session, row.id, now, gathers=row.digest is not None)
         else:
             outbox.hold(self.session, row.id)
         fields = sorted(name for name in data if name != "address")
@@ -165,7 +165,7 @@ class DestinationService:
         if row.state == STOPPED:
             self._mend(row, now)
             self.session.flush()
-            outbox.release(self.session, row.id, now)
+            outbox.release(self.session, row.id, now, gathers=row.digest is not None)
         fact = NewFact(FactKind.ALERT_REQUESTED, now, {"channel": row.channel, "test": True})
         (event_id,) = outbox.record(self.session, fact)
         (delivery,) = outbox.enqueue(
@@ -177,30 +177,29 @@ class DestinationService:
     # Those of the environment
 
     def keep_defaults(self) -> None:
-        """A row for each destination that the environment names; those it dropped are stopped."""
+        """A row for each destination that the environment names.
+
+        One that it does not name is passed over by this process and left alone: a command in a
+        poorer environment must not take a channel away from the server that runs beside it.
+        """
         now = self.resources.clock.now()
-        named = default_addresses(self.resources.settings)
-        kept = {
-            row.id: row
-            for row in self.session.scalars(
-                select(Destination).where(Destination.source == ENVIRONMENT)
-            )
-        }
-        for identifier in named:
-            if identifier not in kept:
+        for identifier in default_addresses(self.resources.settings):
+            kept = self.session.get(Destination, identifier)
+            if kept is None:
                 self.session.add(_default(identifier, now))
-            elif kept[identifier].deleted_at is not None:
-                kept[identifier].deleted_at = None
-        for identifier in kept.keys() - named.keys():
-            if kept[identifier].deleted_at is None:
-                kept[identifier].deleted_at = now
+            elif kept.deleted_at is not None:
+                kept.deleted_at = None
         self.session.flush()
 
     def _row(self, identifier: str) -> Destination:
         row = self.session.get(Destination, identifier)
-        if row is None or row.deleted_at is not None:
+        if row is None or row.deleted_at is not None or not self._is_known(row):
             raise NotFound("There is no destination of this id.", code="unknown_destination")
         return row
+
+    def _is_known(self, row: Destination) -> bool:
+        """Whether this process's environment names it, for one that an environment has named."""
+        return self.resources.address_of(row) is not None
 
     def _mend(self, row: Destination, now: datetime) -> None:
         row.state, row.reason = WORKING, None

@@ -198,6 +198,18 @@ def test_a_place_that_the_environment_drops_is_no_longer_listed(
     assert later.staff("GET", "/api/destinations").json == {"destinations": []}
 
 
+def test_a_process_with_a_poorer_environment_takes_no_place_from_the_others(
+    make_caller: MakeCaller, database_url: str
+) -> None:
+    server = make_caller(database_url, SLACK_WEBHOOK_URL=SLACK)
+    server.staff("GET", "/api/destinations")
+
+    make_caller(database_url).staff("GET", "/api/destinations")
+
+    (place,) = server.staff("GET", "/api/destinations").json["destinations"]
+    assert (place["id"], place["state"]) == ("env_slack", "working")
+
+
 # The log
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from engine.vocabulary import FactKind
 from integrations.errors import ItemRefused
 from jobs.relay import Relay
 from jobs.subscriptions import Subscriber
-from models import Event, PendingFact
+from models import Destination, Event, Lead, LeadScore, PendingFact
 from tests.jobs.conftest import Desk
+from tests.shop import Shop, shop
+
+LOCKS_WAITED_FOR = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 def triggers(desk: Desk) -> list[str]:
@@ -204,6 +209,53 @@ def test_a_digest_tells_everything_at_once(desk: Desk) -> None:
     assert {one["status"] for one in desk.deliveries()} == {"delivered"}
 
 
+def test_a_digest_that_was_held_is_told_once_and_nothing_beside_it(desk: Desk) -> None:
+    place = desk.add(triggers=["demo_requested"], digest="hourly")
+    for _ in range(2):
+        desk.demo(desk.shop.start()["session_id"])
+    desk.work()
+    with desk.shop.unit() as services:
+        services.notifications.make_digests("hourly")
+    desk.receiver.says(404)
+    desk.work()
+    assert {one["status"] for one in desk.deliveries()} == {"held"}
+
+    desk.receiver.says(200)
+    desk.patch(f"/api/destinations/{place['id']}", {"enabled": True})
+    desk.work()
+
+    assert [len(told["data"].get("items", ())) for told in desk.heard()] == [2, 2]
+    assert len({one.headers["webhook-id"] for one in desk.receiver.requests}) == 1
+    assert {one["status"] for one in desk.deliveries()} == {"delivered"}
+
+
+def test_what_waits_for_a_digest_goes_on_waiting_for_it_while_the_place_rests(desk: Desk) -> None:
+    place = desk.add(triggers=["demo_requested"], digest="hourly")
+    desk.demo(desk.shop.start()["session_id"])
+    desk.work()
+
+    desk.patch(f"/api/destinations/{place['id']}", {"enabled": False})
+    desk.patch(f"/api/destinations/{place['id']}", {"enabled": True})
+    desk.work()
+    assert desk.heard() == []
+
+    with desk.shop.unit() as services:
+        assert services.notifications.make_digests("hourly") == 1
+    desk.work()
+    assert triggers(desk) == ["digest"]
+
+
+def test_a_place_that_wants_no_digest_any_more_hears_what_waited_for_one(desk: Desk) -> None:
+    place = desk.add(triggers=["demo_requested"], digest="hourly")
+    desk.demo(desk.shop.start()["session_id"])
+    desk.work()
+
+    desk.patch(f"/api/destinations/{place['id']}", {"digest": None})
+    desk.work()
+
+    assert triggers(desk) == ["demo_requested"]
+
+
 def test_who_is_killed_while_sending_leaves_a_lease_that_runs_out(desk: Desk) -> None:
     desk.add(triggers=["demo_requested"])
     desk.demo(desk.shop.start()["session_id"])
@@ -324,3 +376,52 @@ def test_what_a_script_asks_for_is_sent_with_the_data_it_gave(desk: Desk) -> Non
 
     assert desk.heard()[0]["type"] == "lead.test"
     assert desk.only()["status"] == "delivered"
+
+
+def test_a_relay_leaves_what_only_another_environment_can_send(
+    desk: Desk, database_url: str, tmp_path: Path
+) -> None:
+    slack = "https://hooks.slack.com/services/T0/B0/SECRET"
+    with shop(database_url, tmp_path, SLACK_WEBHOOK_URL=slack) as server:
+        desk.demo(server.start()["session_id"])
+        while Relay(server.resources).fan_out():
+            pass
+
+        assert desk.relay.send() == 0
+
+        assert {one["status"] for one in desk.deliveries()} == {"pending"}
+        with server.unit() as services:
+            assert services.session.get_one(Destination, "env_slack").state == "working"
+            assert len(services.notifications.prepare(10)) == 1
+
+
+def waits_for_a_lock(asks: Shop) -> bool:
+    """Whether somebody waits for a row of the database; on SQLite a whole unit waits instead."""
+    if asks.resources.engine.dialect.name == "sqlite":
+        return True
+    with asks.resources.engine.connect() as connection:
+        return bool(connection.exec_driver_sql(LOCKS_WAITED_FOR).scalar())
+
+
+def test_of_two_relays_the_slower_one_stores_no_older_score(desk: Desk) -> None:
+    desk.shop.start()
+    desk.work()
+    with desk.shop.unit() as services:
+        lead_id = services.session.scalars(select(Lead.id)).one()
+
+    def renew() -> None:
+        with desk.shop.unit() as services:
+            services.lead_scores.renew(lead_id)
+
+    slower = threading.Thread(target=renew)
+    with desk.shop.unit() as services:
+        held = select(LeadScore).where(LeadScore.lead_id == lead_id).with_for_update()
+        services.session.scalars(held).all()
+        slower.start()
+        while not waits_for_a_lock(desk.shop):
+            pass
+        services.session.execute(update(Lead).values(lead_score=85))
+    slower.join()
+
+    with desk.shop.unit() as services:
+        assert services.session.get_one(LeadScore, (lead_id, "core_points")).score == 85
