@@ -102,3 +102,9 @@ def test_what_a_visitor_would_trip_over_is_refused(parts: dict[str, Any], place:
 @pytest.mark.parametrize(("region", "code"), [("IN", "+91"), ("de", "+49"), ("ZZ", None)])
 def test_a_region_has_its_calling_code(region: str, code: str | None) -> None:
     assert calling_code(region) == code
+
+
+def test_a_word_that_no_page_shows_any_more_breaks_no_stored_workflow() -> None:
+    workflow = read(widget={"words": {"typing": "…", "send": "Go"}})
+
+    assert workflow.widget.words["send"] == "Go"
