@@ -328,7 +328,8 @@ def settle(session: Session, delivery: Delivery, result: Settlement, now: dateti
             outcome=str(result.status),
             reason=result.reason,
             reply_status=result.reply_status,
-            reply=result.reply,
+            # Who lost the lease may have lost it to an erasure, and replies can quote a lead.
+            reply=result.reply if is_ours else None,
             seconds=result.seconds,
             finished_at=now,
         )
@@ -404,6 +405,7 @@ def drop(session: Session, destination_id: str, reason: str, now: datetime) -> N
         {
             "status": str(DeliveryStatus.DEAD),
             "due_at": None,
+            "lease": None,
             "reason": reason,
             "settled_at": now,
         },
@@ -444,13 +446,21 @@ def send_again(session: Session, delivery: Delivery, now: datetime) -> None:
 
 
 def cancel(session: Session, lead_id: int, reason: str, now: datetime) -> None:
-    """Nobody hears of an erased lead any more."""
+    """Nobody hears of an erased lead any more, and what receivers said of it is forgotten."""
     waiting = [str(status) for status in DeliveryStatus if status not in _DONE]
+    ended = {"status": str(DeliveryStatus.DEAD), "due_at": None, "lease": None}
     session.execute(
         update(Delivery)
         .where(Delivery.lead_id == lead_id, Delivery.status.in_(waiting))
-        .values(status=str(DeliveryStatus.DEAD), due_at=None, reason=reason, settled_at=now)
+        .values(**ended, reason=reason, settled_at=now)
     )
+    of_lead = select(Delivery.id).where(Delivery.lead_id == lead_id)
+    carriers = select(Delivery.digest_id).where(
+        Delivery.lead_id == lead_id, Delivery.digest_id.is_not(None)
+    )
+    for table, key in ((DeliveryAttempt, DeliveryAttempt.delivery_id), (Delivery, Delivery.id)):
+        told = update(table).where(or_(key.in_(of_lead), key.in_(carriers)))
+        session.execute(told.values(reply=None), execution_options={"synchronize_session": "fetch"})
 
 
 # Jobs

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 import outbox
 from engine.alert_settings import AlertSettingsInvalid, read_settings
 from engine.quiet_hours import QuietHours
-from engine.vocabulary import ChannelName, FactKind, Profile, Trigger
+from engine.vocabulary import ChannelName, DeliveryStatus, FactKind, Profile, Trigger
 from errors import Conflict, Forbidden, Invalid, NotFound, invalid_field
 from integrations.channels.base import AddressRefused
 from integrations.signing import new_secret
@@ -23,6 +23,7 @@ from models import Destination, Lead
 from notification_service import ALERTS
 from outbox import STOPPED, WORKING, NewFact, Wanted
 from services.account_service import AccountService
+from services.delivery_log import DeliveryLog
 from services.lead_scores import LeadScores
 from services.resources import ENVIRONMENT, Resources, default_addresses
 from services.workspace_settings import keep_setting
@@ -159,7 +160,7 @@ class DestinationService:
         return {"id": row.id, "deleted": True}
 
     def test(self, identifier: str, *, who: Who) -> dict[str, Any]:
-        """A test message on its way, to be watched as a delivery."""
+        """A test message on its way, to be watched as a delivery; held where the place is off."""
         row = self._row(identifier)
         now = self.resources.clock.now()
         if row.state == STOPPED:
@@ -168,11 +169,12 @@ class DestinationService:
             outbox.release(self.session, row.id, now, gathers=row.digest is not None)
         fact = NewFact(FactKind.ALERT_REQUESTED, now, {"channel": row.channel, "test": True})
         (event_id,) = outbox.record(self.session, fact)
+        wanted = Wanted(row.id, now) if row.enabled else Wanted(row.id, None, DeliveryStatus.HELD)
         (delivery,) = outbox.enqueue(
-            self.session, event_id, "test", [Wanted(row.id, now)], lead_id=None, now=now
+            self.session, event_id, "test", [wanted], lead_id=None, now=now
         )
         self._audit(who, "destination.tested", row.id, {})
-        return {"delivery_id": delivery, "id": delivery, "status": "pending"}
+        return {**DeliveryLog(self.session, self.resources).get(delivery), "delivery_id": delivery}
 
     # Those of the environment
 

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from engine.vocabulary import FactKind
-from integrations.errors import ItemRefused
+from integrations.errors import ItemRefused, TryLater
 from jobs.relay import Relay
 from jobs.subscriptions import Subscriber
-from models import Destination, Event, Lead, LeadScore, PendingFact
-from tests.jobs.conftest import Desk
+from models import Delivery, DeliveryAttempt, Destination, Event, Lead, LeadScore, PendingFact
+from tests.jobs.conftest import OPERATOR, Desk
 from tests.shop import Shop, shop
 
 LOCKS_WAITED_FOR = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -352,6 +352,75 @@ def test_nobody_hears_of_an_erased_lead(desk: Desk) -> None:
 
     assert desk.heard() == []
     assert {one["status"] for one in desk.deliveries()} == {"dead"}
+
+
+def test_erasure_forgets_what_receivers_said_of_the_lead(desk: Desk) -> None:
+    """A receiver may reply with what it was sent."""
+    desk.receiver.says(503, body="no place for Asha")
+    desk.add(triggers=["became_sql"])
+    desk.add(triggers=["became_sql"], digest="hourly")
+    desk.become_sql(desk.shop.start()["session_id"])
+    desk.work()
+    with desk.shop.unit() as services:
+        services.notifications.make_digests("hourly")
+    desk.work()
+    desk.relay.fan_out()
+    lead_id = next(int(one["lead_id"]) for one in desk.deliveries() if one["lead_id"])
+    assert all("Asha" in str(one["reply"]) for one in desk.deliveries() if one["attempts"])
+
+    with desk.shop.unit() as services:
+        services.privacy.erase_lead(lead_id, actor="tests")
+
+    with desk.shop.unit() as services:
+        for table in (Delivery, DeliveryAttempt):
+            replies = services.session.scalars(select(table.reply)).all()
+            assert replies and set(replies) == {None}
+
+
+def test_a_reply_that_comes_after_an_erasure_is_not_kept(desk: Desk) -> None:
+    desk.add(triggers=["became_sql"])
+    desk.become_sql(desk.shop.start()["session_id"])
+    while desk.relay.fan_out():
+        pass
+    with desk.shop.unit() as services:
+        (slow,) = services.notifications.prepare(10)
+    with desk.shop.unit() as services:
+        services.privacy.erase_lead(int(desk.only()["lead_id"]), actor="tests")
+
+    with desk.shop.unit() as services:
+        late = TryLater("Not now.", status=503, reply="no place for Asha")
+        services.notifications.settle(slow, late, 0.1)
+
+    told = desk.only()
+    assert (told["status"], told["next_try_at"], told["reply"]) == ("dead", None, None)
+
+
+def test_what_was_being_sent_to_a_deleted_place_is_not_tried_again(desk: Desk) -> None:
+    place = desk.add(triggers=["demo_requested"])
+    desk.demo(desk.shop.start()["session_id"])
+    desk.relay.fan_out()
+    with desk.shop.unit() as services:
+        (slow,) = services.notifications.prepare(10)
+    with desk.shop.unit() as services:
+        services.destinations.remove(place["id"], who=OPERATOR)
+
+    with desk.shop.unit() as services:
+        services.notifications.settle(slow, TryLater("Not now.", status=503), 0.1)
+
+    assert (desk.only()["status"], desk.only()["next_try_at"]) == ("dead", None)
+
+
+def test_a_test_of_a_place_that_is_off_is_held_until_it_is_on(desk: Desk) -> None:
+    place = desk.add(enabled=False)
+
+    told = desk.post(f"/api/destinations/{place['id']}/test", status=202)
+    desk.work()
+    assert (told["status"], told["trigger"], told["channel"]) == ("held", "test", "webhook")
+    assert desk.heard() == []
+
+    desk.patch(f"/api/destinations/{place['id']}", {"enabled": True})
+    desk.work()
+    assert triggers(desk) == ["test"]
 
 
 def test_an_assigned_lead_names_its_owner_and_a_won_deal_its_value(desk: Desk) -> None:
