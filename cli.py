@@ -12,6 +12,8 @@ from flask.cli import with_appcontext
 
 from errors import LeadlineError
 from services import Services, unit_of_work
+from services.job_service import Progress
+from services.retention_service import RetentionService
 
 COMMAND_LINE = "command line"
 
@@ -19,7 +21,8 @@ COMMAND_LINE = "command line"
 def register(app: Flask) -> None:
     """Give the application its commands."""
     keys = (create_key, revoke_key, list_keys)
-    for command in (*keys, replay, erase_lead, experiments_selftest, prediction_benchmark):
+    state = (replay, erase_lead, retention)
+    for command in (*keys, *state, experiments_selftest, prediction_benchmark):
         app.cli.add_command(command)
 
 
@@ -78,6 +81,25 @@ def erase_lead(lead_id: int) -> None:
     with _unit() as services:
         services.privacy.erase_lead(lead_id, actor=COMMAND_LINE)
     click.echo(f"Lead {lead_id} erased.")
+
+
+@click.command("retention")
+@click.option("--dry-run", is_flag=True, help="Only count; change nothing.")
+@click.option("--force", is_flag=True, help="Pass the guard against clocks that jump.")
+@with_appcontext
+def retention(dry_run: bool, force: bool) -> None:
+    """Take what was typed out of old talks that led to no contact, as the clock does nightly."""
+    progress = Progress()
+    while progress.result is None:
+        with _unit() as services:
+            progress = services.make(RetentionService).go_on(
+                progress.place, actor=COMMAND_LINE, force=force, dry_run=dry_run
+            )
+    said = progress.result
+    click.echo(f"{progress.total} of {said['sessions']} sessions are older than {said['before']}")
+    click.echo(f"{said['blanked']} sessions blanked")
+    if said.get("stopped"):
+        raise click.ClickException(said["stopped"])
 
 
 @click.command("experiments-selftest")

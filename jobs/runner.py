@@ -25,7 +25,7 @@ from config import SettingsError, load_settings
 from errors import Unavailable
 from jobs.relay import RelayThreads
 from jobs.schedule import Row, schedule
-from jobs.tasks import KINDS, Task, Worker
+from jobs.tasks import Worker
 from lib import logging
 from services import unit_of_work
 from services.job_service import LEADS_FOR
@@ -151,11 +151,11 @@ class JobThread:
     """A worker as a thread of this process."""
 
     def __init__(
-        self, resources: Resources, kinds: dict[str, Task] | None = None, *, pause: float = 1.0
+        self, resources: Resources, worker: Worker | None = None, *, pause: float = 1.0
     ) -> None:
         self.resources = resources
         self.pause = pause
-        self._worker = Worker(resources, kinds or KINDS)
+        self._worker = worker or Worker(resources)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
@@ -220,6 +220,9 @@ class Runner:
                 if type(error) is not said:
                     log.warning("the runner waits for the database", error=_sentence(error))
                 said = type(error)
+                self._stopping.wait(PATIENCE)
+            except Exception:
+                log.exception("the runner cannot begin; it tries again")
                 self._stopping.wait(PATIENCE)
             else:
                 self._parts = self._make_parts()

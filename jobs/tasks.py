@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -12,18 +13,29 @@ from errors import LeadlineError
 from models import Job
 from services import Services, unit_of_work
 from services.job_service import MOST_ATTEMPTS, SCHEDULE, Progress
+from services.refresh_service import RefreshService
 from services.resources import Resources
+from services.retention_service import RetentionService
 
 log = structlog.get_logger(__name__)
 
 # What one unit may take: on SQLite, visitors wait for it.
 LONGEST_UNIT = 0.15
-AT_ONCE = 100
+AT_ONCE, LEADS_AT_ONCE, SESSIONS_AT_ONCE = 100, 20, 50
+# Of sessions that differ.
+SHOWN = 5
 DIED = "It was begun {} times and never came to its end; see the log."
 FAULT = "The program failed while it did this; see its log."
 
 # One unit of work of a job; `job.payload` holds what it was asked and where the last one stopped.
 Task = Callable[[Services, Job], Progress]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A kind of job with work to be done before each of its units, while no transaction is open."""
+
+    prepare: Callable[[Resources, Job], Task]
 
 
 def _remind(services: Services, job: Job) -> Progress:
@@ -48,11 +60,76 @@ def _make_digests(services: Services, job: Job) -> Progress:
     return Progress(result={"made": services.notifications.make_digests(job.payload["digest"])})
 
 
+def _import_leads(services: Services, job: Job) -> Progress:
+    return services.imports.step(job)
+
+
+def _tidy_imports(services: Services, job: Job) -> Progress:
+    return services.imports.tidy(job)
+
+
+def _refresh(services: Services, job: Job) -> Progress:
+    """All leads under the workflow in force, for who asked for it."""
+    return _by_page(services, job, services.make(RefreshService).rescore)
+
+
+def _renew(services: Services, job: Job) -> Progress:
+    """What time has done to scores; the points of a talk are never another version's."""
+    return _by_page(services, job, services.make(RefreshService).renew)
+
+
+def _by_page(services: Services, job: Job, change: Callable[[Sequence[int]], int]) -> Progress:
+    """Some leads more, as many as a unit may take."""
+    refresh, until = services.make(RefreshService), time.monotonic() + LONGEST_UNIT
+    total = refresh.count() if job.total is None else job.total
+    after, changed, done = job.payload.get("after", 0), job.payload.get("changed", 0), job.done
+    while time.monotonic() < until:
+        page = refresh.page(after, LEADS_AT_ONCE)
+        if not page:
+            return Progress(done, done, result={"leads": done, "changed": changed})
+        changed += change(page)
+        after, done = page[-1], done + len(page)
+    return Progress(done, max(total, done), {"after": after, "changed": changed})
+
+
+def _retain(services: Services, job: Job) -> Progress:
+    progress = services.make(RetentionService).go_on(job.payload, actor=job.requested_by)
+    if progress.result is not None and progress.result.get("stopped"):
+        log.error("retention stopped", reason=progress.result["stopped"])
+    return progress
+
+
+def _tidy(services: Services, job: Job) -> Progress:
+    gone = services.make(RetentionService).tidy()
+    done = job.done + gone
+    return Progress(done, result=None if gone else {"removed": done})
+
+
+def _check_replay(services: Services, job: Job) -> Progress:
+    report, last = services.replays.check_page(job.payload.get("after", ""), SESSIONS_AT_ONCE)
+    done, said = job.done + report.sessions, job.payload.get("differences", [])
+    said = [*said, *report.differences][:SHOWN]
+    differ = job.payload.get("differ", 0) + len(report.differences)
+    if last is not None:
+        return Progress(done, place={"after": last, "differ": differ, "differences": said})
+    if differ:
+        # The operator's word for it is `flask --app main replay`, which names each.
+        log.error("scores are not what their facts say", differences=differ)
+    return Progress(done, done, result={"sessions": done, "differences": differ, "first": said})
+
+
 # Every kind of job that can be asked for, by a person or by the clock.
-KINDS: Mapping[str, Task] = {
+KINDS: Mapping[str, Task | Prepared] = {
     "follow_ups.remind": _remind,
     "leads.wake": _wake,
     "digests.make": _make_digests,
+    "leads.refresh": _refresh,
+    "scores.renew": _renew,
+    "retention": _retain,
+    "tidy": _tidy,
+    "replay.check": _check_replay,
+    "leads.import": _import_leads,
+    "imports.tidy": _tidy_imports,
 }
 
 
@@ -67,7 +144,7 @@ class Worker:
     that counts was done once, whoever is killed or comes back from the dead.
     """
 
-    def __init__(self, resources: Resources, kinds: Mapping[str, Task] = KINDS) -> None:
+    def __init__(self, resources: Resources, kinds: Mapping[str, Task | Prepared] = KINDS) -> None:
         self.resources = resources
         self.kinds = kinds
 
@@ -116,8 +193,11 @@ class Worker:
         return False
 
     def _unit(self, job: Job) -> Progress:
+        task = self.kinds[job.kind]
+        if isinstance(task, Prepared):
+            task = task.prepare(self.resources, job)
         with unit_of_work(self.resources) as services:
-            progress = self.kinds[job.kind](services, job)
+            progress = task(services, job)
             services.store.flush()
             jobs = services.jobs
             if progress.result is None:

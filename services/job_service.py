@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -253,16 +253,13 @@ class JobService:
             .values(finished_at=self.resources.clock.now(), result=dict(result))
         )
 
-    def forget_old(self) -> int:
-        """Take away jobs and slots that ended long ago; how many."""
+    def forget_old(self, most: int) -> int:
+        """Take away some jobs and slots that ended long ago; how many."""
         now = self.resources.clock.now()
-        by_clock = Job.requested_by == SCHEDULE
-        old = or_(
-            Job.finished_at < now - KEPT_FOR,
-            by_clock & (Job.finished_at < now - SCHEDULED_KEPT_FOR),
-        )
-        jobs = self.session.scalars(delete(Job).where(old).returning(Job.id)).all()
-        slots = self.session.scalars(
-            delete(JobRun).where(JobRun.started_at < now - KEPT_FOR).returning(JobRun.slot)
-        ).all()
-        return len(jobs) + len(slots)
+        by_clock = and_(Job.requested_by == SCHEDULE, Job.finished_at < now - SCHEDULED_KEPT_FOR)
+        old = select(Job.id).where(or_(Job.finished_at < now - KEPT_FOR, by_clock)).limit(most)
+        jobs = self.session.scalars(delete(Job).where(Job.id.in_(old)).returning(Job.id)).all()
+        key = tuple_(JobRun.job, JobRun.slot)
+        past = select(JobRun.job, JobRun.slot).where(JobRun.started_at < now - KEPT_FOR).limit(most)
+        slots = self.session.scalars(delete(JobRun).where(key.in_(past)).returning(JobRun.slot))
+        return len(jobs) + len(slots.all())

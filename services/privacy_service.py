@@ -80,7 +80,7 @@ class PrivacyService:
         blank |= {"features_interested": [], "attributes": {}, "email_key": None}
         blank |= {"phone_e164": None, "utm_source": None, "source": "erased"}
         self.session.execute(update(Lead).where(Lead.id == lead_id).values(blank))
-        self._forget_visitor(sessions)
+        self.forget_visitor(sessions)
         visit = dict.fromkeys((*UTM_FIELDS, "referrer", "landing_page", "visitor_id"))
         self.session.execute(
             update(Conversation).where(Conversation.id.in_(sessions)).values(visit)
@@ -102,7 +102,7 @@ class PrivacyService:
         waiting = planned.where(FollowUp.done_at.is_(None))
         self.session.execute(waiting.values(done_at=self.resources.clock.now()))
 
-    def _forget_visitor(self, sessions: list[str]) -> None:
+    def forget_visitor(self, sessions: list[str]) -> None:
         """The browser's id out of the experiments; the session's own id keeps arm and count."""
         mine = Conversation.id.in_(sessions)
         rows = self.session.execute(
