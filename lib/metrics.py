@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client import disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
@@ -51,9 +53,7 @@ class Metrics:
         self.behaviors = self._counter("behaviors", "Behaviours reported.")
         self.rate_limited = self._counter("rate_limited", "Requests refused as too many.")
         self._leads_classified = self._counter("leads_classified", "Changes of class.", "class")
-        self._deliveries = self._counter(
-            "deliveries", "Attempts to deliver.", "channel", "outcome"
-        )
+        self._deliveries = self._counter("deliveries", "Attempts to deliver.", "channel", "outcome")
 
     def allow_routes(self, routes: Iterable[str]) -> None:
         """Adds URL rules that may be a label; all others count as unmatched."""
@@ -74,8 +74,16 @@ class Metrics:
         """Counts an attempt to deliver; both words are ours, never a visitor's."""
         self._deliveries.labels(channel, outcome).inc()
 
-    def render(self) -> bytes:
-        """Everything counted, by all processes of the server, in the Prometheus text format."""
+    def render(self, gauges: Mapping[str, tuple[str, float]] | None = None) -> bytes:
+        """Everything counted, by all processes of the server, in the Prometheus text format.
+
+        `gauges` are what only this moment can say, each by its name: a sentence and the value.
+        """
+        now = CollectorRegistry()
+        now.register(_Gauges(self._prefix, gauges or {}))
+        return self._counted() + generate_latest(now)
+
+    def _counted(self) -> bytes:
         if os.environ.get(SHARED_FOLDER):
             shared = CollectorRegistry()
             MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
@@ -84,6 +92,19 @@ class Metrics:
 
     def _counter(self, name: str, sentence: str, *labels: str) -> Counter:
         return Counter(f"{self._prefix}_{name}", sentence, labels, registry=self._registry)
+
+
+class _Gauges(Collector):
+    """Values of one moment; a Gauge of the library would leave a file for each process."""
+
+    def __init__(self, prefix: str, gauges: Mapping[str, tuple[str, float]]) -> None:
+        self._prefix = prefix
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        """Each as the library writes it."""
+        for name, (sentence, value) in self._gauges.items():
+            yield GaugeMetricFamily(f"{self._prefix}_{name}", sentence, value=value)
 
 
 def _status_class(status: int) -> str:

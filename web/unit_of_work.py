@@ -82,6 +82,16 @@ def is_database_there() -> bool:
     return True
 
 
+def find_queue() -> dict[str, float] | None:
+    """How much waits to be told, sent and run; None while the database cannot say."""
+    try:
+        with unit_of_work(resources(), read_only=True) as ours:
+            return {**ours.deliveries.queue(), "jobs_waiting": ours.jobs.waiting()}
+    except Exception:
+        # As above; and a database that is not migrated has no queue.
+        return None
+
+
 def _attempt(work: Callable[[], Response], *, writes: bool, once: Once | None) -> Response:
     here = resources()
     with unit_of_work(here, read_only=not writes) as ours:

@@ -10,6 +10,15 @@ from flask.testing import FlaskClient
 
 from tests.web.conftest import MakeApp
 
+QUEUE = {
+    "deliveries_waiting": 0,
+    "oldest_delivery_seconds": 0.0,
+    "facts_waiting": 0,
+    "oldest_fact_seconds": 0.0,
+    "jobs_waiting": 0,
+    "destinations_stopped": 0,
+}
+
 
 def test_a_server_with_its_database_is_healthy(make_app: MakeApp, database_url: str) -> None:
     reply = make_app(database_url).test_client().get("/health")
@@ -19,6 +28,7 @@ def test_a_server_with_its_database_is_healthy(make_app: MakeApp, database_url: 
         "status": "healthy",
         "database": "connected",
         "timestamp": "2026-11-21T09:00:00.000Z",
+        "queue": {**QUEUE, "stuck": False},
     }
 
 

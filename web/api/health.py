@@ -14,13 +14,23 @@ from werkzeug.exceptions import NotFound
 from lib.clock import iso
 from web.auth import guard_metrics
 from web.endpoints import Api
-from web.unit_of_work import is_database_there, resources
+from web.unit_of_work import find_queue, is_database_there, resources
 
 OURS = Path(__file__).resolve().parent.parent / "static" / "docs"
 # Only these of the package: the rest are pages of its own with inline script.
 SWAGGER_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 SWAGGER = Path(flask_swagger_ui.__file__).resolve().parent / "dist"
 OUR_FILES = frozenset({"start.js", "page.css"})
+# Nothing due waits this long (seconds) unless no relay runs, or none can keep up.
+STUCK_AFTER = 600
+GAUGES = {
+    "deliveries_waiting": "Deliveries that are due and not sent.",
+    "oldest_delivery_seconds": "How long the oldest of them has been due.",
+    "facts_waiting": "Facts of which somebody must still hear.",
+    "oldest_fact_seconds": "How long the oldest of them has waited.",
+    "jobs_waiting": "Jobs that are due and that nobody has begun.",
+    "destinations_stopped": "Destinations that take nothing until somebody mends them.",
+}
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -65,11 +75,14 @@ api = Api("operation", __name__, description="Health, counts and this descriptio
 def health() -> ResponseReturnValue:
     """Whether the server and its database can serve."""
     there = is_database_there()
-    said = {
+    said: dict[str, Any] = {
         "status": "healthy" if there else "unhealthy",
         "database": "connected" if there else "unavailable",
         "timestamp": iso(resources().clock.now()),
     }
+    if there and (queue := find_queue()) is not None:
+        oldest = max(queue["oldest_delivery_seconds"], queue["oldest_fact_seconds"])
+        said["queue"] = {**queue, "stuck": oldest > STUCK_AFTER}
     return (said, 200) if there else (said, 503, {"Retry-After": "1"})
 
 
@@ -82,8 +95,9 @@ def health() -> ResponseReturnValue:
 def metrics() -> ResponseReturnValue:
     """Counts for Prometheus; never a name."""
     guard_metrics()
-    counted = resources().metrics
-    return Response(counted.render(), content_type=counted.content_type)
+    counted, queue = resources().metrics, find_queue() or {}
+    gauges = {name: (GAUGES[name], value) for name, value in queue.items() if name in GAUGES}
+    return Response(counted.render(gauges), content_type=counted.content_type)
 
 
 @api.route("/api/openapi.json")
