@@ -24,6 +24,7 @@ from services import Services
 from services.resources import Resources
 from web import endpoints, errors, headers, limits
 from web.api import ab_tests, alerts, analytics, catalog, conversation, deliveries, exports, health
+from web.api import imports as imports_api
 from web.api import jobs as jobs_api
 from web.api import leads
 from web.widget import chat, files, shop
@@ -34,6 +35,7 @@ BLUEPRINTS = (
     # Before the leads: "refresh" is no id of one.
     (jobs_api.api, ""),
     (leads.api, ""),
+    (imports_api.api, ""),
     (alerts.api, ""),
     (deliveries.api, ""),
     (exports.api, ""),

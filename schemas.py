@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -845,3 +846,50 @@ class JobOut(JobAcceptedOut):
     total = fields.Integer(required=True, allow_none=True)
     result = fields.Dict(allow_none=True)
     error = fields.String(allow_none=True)
+
+
+# --- Imports -----------------------------------------------------------------------------------
+
+
+class ColumnMapping(fields.Field[Any]):
+    """A JSON object of texts, itself a text: forms know nothing else."""
+
+    default_error_messages = {
+        "invalid": "This must be a JSON object: the names of columns, and what each of them is."
+    }
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> dict[str, str]:
+        try:
+            pairs = json.loads(value, object_pairs_hook=list)
+            mapping = dict(pairs)
+        except (ValueError, TypeError, RecursionError):
+            raise self.make_error("invalid") from None
+        if len(mapping) < len(pairs) or not value.lstrip().startswith("{"):
+            raise self.make_error("invalid")
+        if not all(isinstance(target, str) for target in mapping.values()):
+            raise self.make_error("invalid")
+        return mapping
+
+
+class ImportIn(Plain):
+    """A file of leads and what its columns are, as multipart/form-data."""
+
+    file = fields.Raw(
+        required=True,
+        metadata={"type": "string", "format": "binary", "description": "CSV; row 1 has names."},
+    )
+    mapping = ColumnMapping(
+        metadata={
+            "type": "string",
+            "description": "JSON: for each column a lead field, outcome, attribute or ignore.",
+        }
+    )
+    won_values = fields.String(
+        validate=validate.Length(1, 10_000),
+        metadata={"description": "The words of the outcome that mean won, by comma."},
+    )
+    limit = fields.Integer(
+        validate=validate.Range(1, 1_000_000), metadata={"description": "Read only so many rows."}
+    )

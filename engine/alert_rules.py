@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from engine.alert_settings import AlertSettings
-from engine.vocabulary import Action, Classification, FactKind, Outcome, Trigger, find_action
+from engine.vocabulary import (
+    IMPORT_ACTOR,
+    Action,
+    Classification,
+    FactKind,
+    Outcome,
+    Trigger,
+    find_action,
+)
 
 # How far below the hot threshold a score must fall before crossing it is news again.
 REARMED_BELOW = 5.0
@@ -157,7 +165,9 @@ def _follow_up_due(heard: _Heard) -> str | None:
 
 
 def _deal_won(heard: _Heard) -> str | None:
-    """Not again where a deal that was won is only told better, its value corrected."""
+    """Not where a deal that was won is only told better, nor where an import tells of old ones."""
+    if str(heard.measured.get("actor", "")).startswith(IMPORT_ACTOR):
+        return None
     if heard.kind != FactKind.OUTCOME_RECORDED or heard.measured.get("outcome") != Outcome.WON:
         return None
     return None if heard.measured.get("from") == Outcome.WON else f":{heard.fact_id}"

@@ -129,6 +129,8 @@ class FactKind(StrEnum):
     LEAD_EDITED = "lead.edited"
     LEAD_DELETED = "lead.deleted"
     LEAD_ERASED = "lead.erased"
+    # A whole table of leads, all of them at once; its leads have their own facts, told to nobody.
+    LEAD_IMPORTED = "lead.imported"
     EXPERIMENT_EXPOSED = "experiment.exposed"
     EXPERIMENT_CONVERTED = "experiment.converted"
     WORKFLOW_PUBLISHED = "workflow.published"
@@ -170,6 +172,10 @@ RELAYED = frozenset(
         FactKind.DESTINATION_STOPPED,
     }
 )
+
+
+# What an import does is done in its name, "import imp_…", by which rules tell history from news.
+IMPORT_ACTOR = "import "
 
 
 class Profile(StrEnum):

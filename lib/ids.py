@@ -43,6 +43,11 @@ def job_id() -> str:
     return f"job_{secrets.token_hex(12)}"
 
 
+def import_id() -> str:
+    """A new name for a table of leads that somebody sends."""
+    return f"imp_{secrets.token_hex(12)}"
+
+
 def is_ascii_id(text: str) -> int | None:
     """The number a path names, or None if it cannot be an id.
 

@@ -23,6 +23,7 @@ from services.delivery_log import DeliveryLog
 from services.destination_service import DestinationService
 from services.diary_service import DiaryService
 from services.export_service import ExportService
+from services.import_service import ImportService
 from services.job_service import JobService
 from services.lead_book import LeadBook
 from services.lead_list import LeadList
@@ -48,6 +49,7 @@ __all__ = [
     "DestinationService",
     "DiaryService",
     "ExportService",
+    "ImportService",
     "JobService",
     "LeadBook",
     "LeadList",
@@ -110,6 +112,11 @@ class Services:
     def exports(self) -> ExportService:
         """Leads out."""
         return self.make(ExportService)
+
+    @cached_property
+    def imports(self) -> ImportService:
+        """Leads in, by the file."""
+        return self.make(ImportService)
 
     @cached_property
     def book(self) -> LeadBook:

@@ -18,6 +18,7 @@ from services.account_service import AccountService
 from services.diary_service import DiaryService
 from services.lead_list import CRM_ACTIVITIES, LeadList, lead_row
 from services.lead_scores import LeadScores
+from services.lead_visibility import is_visible
 from services.pipeline_service import COLUMNS, PipelineService
 from services.profile import profile_values, read_profile
 from services.resources import Resources
@@ -128,8 +129,8 @@ class LeadBook:
     # Reading
 
     def _get(self, lead_id: int) -> Lead:
-        lead = self.session.get(Lead, lead_id)
-        if lead is None or lead.deleted_at is not None:
+        lead = self.session.scalar(select(Lead).where(Lead.id == lead_id, *is_visible()))
+        if lead is None:
             raise unknown_lead()
         return lead
 
@@ -149,7 +150,7 @@ class LeadBook:
             return []
         return self.session.scalars(
             select(Lead.id)
-            .where(or_(*same), Lead.id != lead.id, Lead.deleted_at.is_(None))
+            .where(or_(*same), Lead.id != lead.id, *is_visible())
             .order_by(Lead.id)
             .limit(20)
         ).all()

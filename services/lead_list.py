@@ -18,6 +18,7 @@ from errors import invalid_field
 from lib.clock import day_range, iso
 from models import Activity, Event, Lead
 from services.lead_scores import LeadScores, Queue
+from services.lead_visibility import is_visible
 from services.pipeline_stages import PipelineStages
 from services.resources import Resources
 
@@ -106,7 +107,7 @@ class LeadList:
         ]
 
     def _filtered(self, wanted: Filter, queue: Queue) -> Select[Any]:
-        statement = select(Lead).where(Lead.deleted_at.is_(None))
+        statement = select(Lead).where(*is_visible())
         for column, value in (
             (Lead.lead_classification, wanted.classification),
             (Lead.source, wanted.source),

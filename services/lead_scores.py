@@ -144,6 +144,36 @@ class LeadScores:
         self.session.flush()
         return notable
 
+    def store_first(self, lead_ids: Sequence[int]) -> None:
+        """The first scores of leads that came in together, stored at once and no news to anybody.
+
+        Who is hot from the beginning did not become it: the watch is armed for the others only.
+        """
+        leads = self.session.scalars(select(Lead).where(Lead.id.in_(lead_ids))).all()
+        standings, now = self._standings(leads), self.resources.clock.now()
+        hot = {profile: self.tiers(profile)[0] for profile in COMPUTED}
+        made = [
+            (lead.id, profile, standings[lead.id][profile])
+            for lead in leads
+            for profile in COMPUTED
+        ]
+        first = [
+            {
+                "lead_id": lead_id,
+                "profile": str(profile),
+                "score": one.score,
+                "tier": str(one.tier),
+                "coverage": one.coverage,
+                "armed": one.score < hot[profile],
+                "crossings": 0,
+                "computed_at": now,
+            }
+            for lead_id, profile, one in made
+        ]
+        insert_new(self.session, LeadScore, first)
+        if made:
+            self.session.execute(insert(ScorePoint), [_point(*one, now) for one in made])
+
     def history(self, lead_id: int) -> list[dict[str, Any]]:
         """How a lead's scores went, the oldest first."""
         rows = self.session.scalars(
@@ -292,14 +322,18 @@ class LeadScores:
         return notable
 
     def _note(self, lead_id: int, profile: Profile, standing: Standing, now: datetime) -> None:
-        row = {
-            "lead_id": lead_id,
-            "kind": str(profile),
-            "score": standing.score,
-            "tier": str(standing.tier),
-            "recorded_at": now,
-        }
+        row = _point(lead_id, profile, standing, now)
         self.session.execute(insert(ScorePoint).values(row))
+
+
+def _point(lead_id: int, profile: Profile, standing: Standing, now: datetime) -> dict[str, Any]:
+    return {
+        "lead_id": lead_id,
+        "kind": str(profile),
+        "score": standing.score,
+        "tier": str(standing.tier),
+        "recorded_at": now,
+    }
 
 
 def _standing(

@@ -113,7 +113,9 @@ def profile_values(lead: Lead) -> dict[str, Any]:
     """A lead's profile as the wire knows it: the known fields, then the custom attributes."""
     known = {name: getattr(lead, name) for name in PROFILE_FIELDS}
     known["features_interested"] = list(lead.features_interested or [])
-    return {**{k: v for k, v in (lead.attributes or {}).items() if k not in known}, **known}
+    # A column of an import may be called "id": beside what the server says it stands nowhere.
+    ours = PROTECTED_FIELDS.union(known)
+    return {**{k: v for k, v in (lead.attributes or {}).items() if k not in ours}, **known}
 
 
 def masked_profile(profile: Mapping[str, Any], options: frozenset[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from models import Lead
 from services.account_service import AccountService
 from services.lead_list import lead_row
 from services.lead_scores import LeadScores
+from services.lead_visibility import is_visible
 from services.resources import Resources
 
 # Clocks differ a little; what lies further ahead has not happened.
@@ -99,7 +100,7 @@ class SalesStep:
 def _locked(session: Session, lead_id: int) -> Lead:
     lead = session.scalar(
         select(Lead)
-        .where(Lead.id == lead_id, Lead.deleted_at.is_(None))
+        .where(Lead.id == lead_id, *is_visible())
         .with_for_update()
         .execution_options(populate_existing=True)
     )

@@ -21,6 +21,7 @@ from lib.crypto import sha256_hex
 from web.auth import Access, admit, reader
 from web.body import LARGEST_BODY, PARSER, canonical, read_json
 from web.errors import Error
+from web.form import read_form
 from web.limits import count_session
 from web.unit_of_work import Once, Secret, perform, resources
 
@@ -51,6 +52,8 @@ class Endpoint:
     writes: bool
     secret: Secret | None
     before: Callable[..., None] | None
+    # A form with a file in place of a JSON body.
+    form: marshmallow.Schema | None
 
     @property
     def is_once(self) -> bool:
@@ -72,6 +75,8 @@ class Endpoint:
             arguments["query"] = PARSER.read(self.query, "query")
         if self.body is not None:
             arguments["body"] = PARSER.read(self.body, "json")
+        if self.form is not None:
+            arguments["body"] = read_form(self.form, largest=self.max_body)
         if self.before is not None:
             self.before(**arguments)
         work = functools.partial(self._work, view, arguments)
@@ -106,12 +111,14 @@ class Endpoint:
             return None
         if not KEY.fullmatch(key):
             raise _bad_key("An idempotency key is 1 to 255 printable ASCII characters.")
-        body = g.json_body if self.body is not None else None
+        body = canonical(g.json_body if self.body is not None else None)
+        if self.form is not None:
+            body = g.form_seen
         place = f"{request.method}\n{request.path}\n".encode("utf-8", "replace")
         return Once(
             scope=self._scope(session_id, key),
             key=key,
-            fingerprint=sha256_hex(place + canonical(body)),
+            fingerprint=sha256_hex(place + body),
             session_id=session_id,
             secret=self.secret,
         )
@@ -150,11 +157,12 @@ class Api(flask_smorest.Blueprint):
         secret: Secret | None = None,
         before: Callable[..., None] | None = None,
         content_type: str | None = None,
+        form: Schema | None = None,
     ) -> Callable[[View], View]:
         """Serves a view at this address; its docstring is its line in the documentation.
 
-        The view gets its path parameters, `body` and `query` by keyword, and returns a dict, a
-        dict with headers, or a Response. `session` says where a session id stands
+        The view gets its path parameters, `body` (or `form` as that) and `query` by keyword, and
+        returns a dict, a dict with headers, or a Response. `session` says where a session id stands
         ("body.session_id", "path", "query"). `before` is called with what the view will get while
         no transaction is open: the place for what asks the network.
         """
@@ -172,6 +180,7 @@ class Api(flask_smorest.Blueprint):
             writes=method != "GET" if writes is None else writes,
             secret=secret,
             before=before,
+            form=_instance(form),
         )
 
         def decorate(view: View) -> View:
@@ -196,6 +205,8 @@ class Api(flask_smorest.Blueprint):
             described = self.arguments(offer.query, location="query")(described)
         if offer.body is not None:
             described = self.arguments(offer.body, required=not offer.body_optional)(described)
+        if offer.form is not None:
+            described = self.arguments(offer.form, location="files")(described)
         described = self.response(offer.status, offer.reply, content_type=content_type)(described)
         for status in _refusals(offer, has_path="<" in rule):
             described = self.alt_response(status, schema=Error)(described)
@@ -289,7 +300,7 @@ def _refusals(offer: Endpoint, *, has_path: bool) -> list[int]:
         found.discard(404)
     if offer.access is not Access.WIDGET:
         found |= {401, 403}
-    if offer.body is not None:
+    if offer.body is not None or offer.form is not None:
         found |= {413, 415}
     if offer.writes:
         found.add(409)

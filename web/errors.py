@@ -39,7 +39,7 @@ REFUSALS = {
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take this method."),
     413: ("too_large", "The body is larger than this address takes."),
-    415: ("unsupported_media_type", "The body must be JSON, sent as application/json."),
+    415: ("unsupported_media_type", "This address takes JSON, or a form where it takes a file."),
     422: ("validation_failed", "What was sent is not valid."),
     429: ("rate_limited", "Too many requests; please wait a moment."),
     503: ("unavailable", "This cannot be served just now; please try again."),

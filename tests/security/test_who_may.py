@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from engine.vocabulary import Scope
+from lib.packed_file import pack
+from models import Job
 from services.destination_service import Who as DestinationWho
 from tests.security.principals import Principal, everybody
 from tests.shop import START, Shop
@@ -40,6 +44,8 @@ POLICY = {
     "POST /api/leads/<lead_id>/outcome": Scope.LEADS_WRITE,
     "POST /api/leads/refresh": Scope.LEADS_WRITE,
     "GET /api/jobs/<job_id>": Scope.LEADS_READ,
+    "POST /api/imports": Scope.IMPORTS_WRITE,
+    "GET /api/imports/<import_id>/errors": Scope.IMPORTS_WRITE,
     "GET /api/alerts/config": Scope.ALERTS_READ,
     "POST /api/alerts/config": Scope.ALERTS_WRITE,
     "GET /api/destinations": Scope.ALERTS_READ,
@@ -74,6 +80,17 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/destinations": {"channel": "webhook", "address": "https://example.com/hook"},
     "PATCH /api/destinations/<destination_id>": {"name": "Sales"},
 }
+# A form in place of JSON, and its type.
+PART = b'--X\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+FORM = PART + b"name\r\nAnn\r\n--X--\r\n"
+FORMS = {"POST /api/imports": {"data": FORM, "content_type": "multipart/form-data; boundary=X"}}
+EXPERIMENT: dict[str, Any] = {
+    "kind": "greeting",
+    "metric": "sql",
+    "arms": [{"arm": "A"}, {"arm": "B", "config": {"greeting": "Good to see you!"}}],
+}
+# How far an experiment must have come for each step.
+STEPS_BEFORE = {"pause": ("start",), "stop": ("start",), "decide": ("start", "stop")}
 # What holds a scope may read beside what it writes.
 INCLUDED = {
     Scope.LEADS_READ: {Scope.LEADS_READ, Scope.LEADS_WRITE},
@@ -168,14 +185,14 @@ def _ask(ours: Shop, route: str, who: Principal) -> tuple[int, bool | None]:
         path = path.replace("<lead_id>", str(lead_id))
     if "<follow_up_id>" in rule:
         path = path.replace("<follow_up_id>", _follow_up(ours, lead_id))
-    for place in ("<destination_id>", "<delivery_id>", "<job_id>"):
+    for place in ("<destination_id>", "<delivery_id>", "<job_id>", "<import_id>"):
         if place in rule:
             path = path.replace(place, _made(ours)[place])
     path = path.replace("<test_name>", "greeting_message").replace("<name>", "page.css")
     body = BODIES.get(route, {})
     if method == "POST" and "/api/leads" not in rule:
         body = {"session_id": who.session, **body}
-    sent = {"json": body} if method in ("POST", "PATCH") else {}
+    sent = FORMS.get(route) or ({"json": body} if method in ("POST", "PATCH") else {})
     reply = ours.app.test_client().open(path, method=method, headers=who.headers, **sent)
     said = reply.get_json(silent=True) if reply.is_json else None
     reply.close()
@@ -199,7 +216,11 @@ def _made(ours: Shop) -> dict[str, str]:
         place = services.destinations.add(address, who=who)["id"]
         delivery = services.destinations.test(place, who=who)["delivery_id"]
         job = services.jobs.request("leads.refresh", requested_by="tests")["job_id"]
-    return {"<destination_id>": place, "<delivery_id>": delivery, "<job_id>": job}
+        with closing(pack(BytesIO(b"name\nAnn\n"))) as file:
+            table = services.imports.begin(file, actor="tests")["job_id"]
+        kept = services.session.get(Job, table)
+        made = {"<job_id>": job, "<import_id>": kept.payload["import"] if kept else ""}
+    return {"<destination_id>": place, "<delivery_id>": delivery, **made}
 
 
 def _is_right(policy: str | Scope, who: Principal, status: int, masked: bool | None) -> bool:

@@ -1,0 +1,405 @@
+"""ImportService: a table of leads comes in row by row, and into sight all at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, null, select, update
+from sqlalchemy.orm import Session
+
+import outbox
+from engine.vocabulary import IMPORT_ACTOR, FactKind, JobStatus, StageKind
+from errors import Invalid, NotFound
+from lib.clock import iso
+from lib.csv_stream import csv_chunks
+from lib.csv_table import Record, lines, records
+from lib.ids import import_id
+from lib.packed_file import BLOCK, PackedFile, unpack
+from models import (
+    Event,
+    Import,
+    ImportBlock,
+    ImportRejection,
+    ImportUpdate,
+    Job,
+    Lead,
+    LeadScore,
+    ScorePoint,
+)
+from services.account_service import AccountService
+from services.import_plan import ImportPlan, make_plan
+from services.import_rows import WHOLE_ROW, Around, Row, RowRefused, read_row
+from services.import_updates import ImportUpdates
+from services.job_service import JobService, Progress
+from services.lead_scores import LeadScores
+from services.lead_visibility import is_visible
+from services.pipeline_stages import PipelineStages
+from services.resources import Resources
+from services.workflow_service import WorkflowService
+
+JOB, TIDY = "leads.import", "imports.tidy"
+MOST_ROWS = 1_000_000
+# What one unit reads; with what it writes it stays far below the 200 ms that others may wait.
+ROWS_AT_ONCE, LONGEST_READING = 150, 0.05
+LONGEST_WRITING = 0.1
+LEADS_AT_ONCE = 200
+# A file of which more is wrong is a wrong file; all are counted, so many are explained.
+MOST_EXPLAINED = 100_000
+TOO_MANY = f"The file has more than {MOST_ROWS:,} rows; nothing of it was kept. Send it in parts."
+READ, PUBLISH, WRITE, DISCARD, REFUSED = "read", "publish", "write", "discard", "refused"
+
+
+class ImportService:
+    """Leads from files: taken in by a request, read by a job, published by one small update."""
+
+    def __init__(self, session: Session, resources: Resources) -> None:
+        self.session = session
+        self.resources = resources
+
+    def begin(
+        self,
+        file: PackedFile,
+        *,
+        actor: str,
+        mapping: Mapping[str, Any] | None = None,
+        won_values: str | None = None,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """Keep a file and have it imported in the background: what the caller may watch."""
+        plan = make_plan(file, mapping=mapping, won_values=won_values, limit=limit)
+        identifier, jobs = import_id(), JobService(self.session, self.resources)
+        job = jobs.request(JOB, requested_by=actor, payload={"import": identifier})
+        row = {
+            "id": identifier,
+            "job_id": job["job_id"],
+            "plan": plan.plain(),
+            "size": file.size,
+            "imported": 0,
+            "updated": 0,
+            "rejected": 0,
+            "requested_by": actor,
+            "created_at": self.resources.clock.now(),
+        }
+        self.session.execute(insert(Import).values(row))
+        for number, content in enumerate(file.blocks()):
+            block = {"import_id": identifier, "number": number, "content": content}
+            self.session.execute(insert(ImportBlock).values(block))
+        detail = {"size": file.size, "columns": len(plan.columns)}
+        self._audit(actor, "import.requested", identifier, detail)
+        if self._abandoned() is not None:
+            jobs.request(TIDY, requested_by=actor)
+        return job
+
+    def rejections(self, identifier: str) -> Iterator[str]:
+        """The rows that were left out and why, as CSV; NotFound for an unknown import."""
+        if self.session.get(Import, identifier) is None:
+            raise NotFound("There is no import of this id.", code="unknown_import")
+        rows = self.session.execute(
+            select(ImportRejection.row, ImportRejection.field, ImportRejection.sentence)
+            .where(ImportRejection.import_id == identifier)
+            .order_by(ImportRejection.row, ImportRejection.id)
+        )
+        names = ("row", "field", "sentence")
+        return csv_chunks((dict(zip(names, row, strict=True)) for row in rows), names)
+
+    # The job, a unit of work at a time
+
+    def step(self, job: Job) -> Progress:
+        """One more unit of an import: read rows, publish, write updates, or take all back."""
+        kept = self.session.get(Import, job.payload["import"], with_for_update=True)
+        if kept is None:
+            raise NotFound("There is no import of this id.", code="unknown_import")
+        phase = job.payload.get("phase", READ)
+        if phase == READ:
+            return self._read(kept, job)
+        if phase == PUBLISH:
+            self._publish(kept)
+        if phase in (PUBLISH, WRITE):
+            return self._write(kept, job)
+        if phase == DISCARD:
+            is_gone = self._discard(kept)
+            return Progress(job.done, job.total, {"phase": REFUSED} if is_gone else {})
+        raise Invalid(TOO_MANY)
+
+    def tidy(self, job: Job) -> Progress:
+        """One more unit of taking back what failed imports have left; nobody ever saw it."""
+        kept = self._abandoned()
+        if kept is None:
+            return Progress(job.done, result={"discarded": job.done})
+        return Progress(job.done + self._discard(kept))
+
+    def _read(self, kept: Import, job: Job) -> Progress:
+        plan = ImportPlan.from_plain(kept.plan)
+        number, offset, count = (job.payload.get(name, 0) for name in ("row", "offset", "read"))
+        until = time.monotonic() + LONGEST_READING
+        good: list[Row] = []
+        bad: list[tuple[int, Mapping[str, str]]] = []
+        around, is_end = self._around(), True
+        for record in self._records(kept, plan, offset):
+            if plan.limit is not None and count >= plan.limit:
+                break
+            number, offset = number + 1, record.end
+            if number > 1 and not record.is_blank:
+                count += 1
+                _sort(plan, number, record, around, good, bad)
+            if len(good) + len(bad) >= ROWS_AT_ONCE or time.monotonic() > until:
+                is_end = False
+                break
+        if count > MOST_ROWS:
+            return Progress(job.done, job.total, {"phase": DISCARD})
+        self._keep(kept, good, bad, around)
+        place = {"row": number, "offset": offset, "read": count}
+        total = count if is_end else max(plan.limit or plan.lines, count)
+        return Progress(count, total, {**place, "phase": PUBLISH if is_end else READ})
+
+    def _records(self, kept: Import, plan: ImportPlan, offset: int) -> Iterator[Record]:
+        """The records from a place in the file on."""
+        blocks = self._blocks(kept.id, offset // BLOCK, offset % BLOCK)
+        return records(lines(blocks, plan.encoding, offset), plan.delimiter)
+
+    def _blocks(self, identifier: str, number: int, begin: int) -> Iterator[bytes]:
+        where = ImportBlock.import_id == identifier
+        while True:
+            statement = select(ImportBlock.content).where(where, ImportBlock.number == number)
+            content = self.session.scalar(statement)
+            if content is None:
+                return
+            yield unpack(content)[begin:]
+            number, begin = number + 1, 0
+
+    def _around(self) -> Around:
+        workflow = WorkflowService(self.session, self.resources).in_force().workflow
+        return Around(
+            region=workflow.default_region,
+            allow_test_addresses=self.resources.settings.is_development,
+            pipeline=PipelineStages(self.session, self.resources).in_force(),
+            now=self.resources.clock.now(),
+        )
+
+    # Staging
+
+    def _keep(
+        self,
+        kept: Import,
+        good: Sequence[Row],
+        bad: list[tuple[int, Mapping[str, str]]],
+        around: Around,
+    ) -> None:
+        """What was read, where nobody sees it yet: new leads, news of known ones, refusals."""
+        seen = self._seen(kept, [row.email_key for row in good if row.email_key])
+        unique: list[Row] = []
+        for row in good:
+            if row.email_key in seen:
+                bad.append((row.number, {self._email_column(kept): "This e-mail stood above."}))
+                continue
+            unique.append(row)
+            if row.email_key:
+                seen.add(row.email_key)
+        known = self._known([row.email_key for row in unique if row.email_key])
+        ImportUpdates(self.session, self.resources).keep(
+            kept, [(row, known[row.email_key]) for row in unique if row.email_key in known]
+        )
+        new = [row for row in unique if row.email_key not in known]
+        self._insert(kept, new, around)
+        self._explain(kept, bad)
+        kept.imported += len(new)
+        kept.updated += len(unique) - len(new)
+        kept.rejected += len(bad)
+
+    def _seen(self, kept: Import, keys: Sequence[str]) -> set[str | None]:
+        """The e-mails that rows of this file have named already."""
+        mine = select(Lead.email_key).where(Lead.import_id == kept.id, Lead.email_key.in_(keys))
+        others = select(ImportUpdate.email_key).where(
+            ImportUpdate.import_id == kept.id, ImportUpdate.email_key.in_(keys)
+        )
+        return {*self.session.scalars(mine), *self.session.scalars(others)}
+
+    def _known(self, keys: Sequence[str]) -> dict[str | None, int]:
+        """The leads of these e-mails that were there before: of several, the oldest."""
+        rows = self.session.execute(
+            select(Lead.email_key, func.min(Lead.id))
+            .where(Lead.email_key.in_(keys), *is_visible())
+            .group_by(Lead.email_key)
+        )
+        return {key: lead_id for key, lead_id in rows}
+
+    def _insert(self, kept: Import, rows: Sequence[Row], around: Around) -> None:
+        """New leads with their facts and scores; nobody hears of these facts one by one."""
+        if not rows:
+            return
+        leads = [_lead(kept, row, around) for row in rows]
+        statement = insert(Lead).returning(Lead.id, sort_by_parameter_order=True)
+        ids = list(self.session.scalars(statement, leads))
+        facts: list[outbox.NewFact] = []
+        for lead_id, row, lead in zip(ids, rows, leads, strict=True):
+            facts += _facts(kept, row, lead, lead_id, around.now)
+        outbox.all_heard(self.session, outbox.record(self.session, *facts))
+        LeadScores(self.session, self.resources).store_first(ids)
+
+    def _explain(self, kept: Import, bad: Iterable[tuple[int, Mapping[str, str]]]) -> None:
+        if kept.rejected >= MOST_EXPLAINED:
+            return
+        values = [
+            {"import_id": kept.id, "row": number, "field": name, "sentence": sentence}
+            for number, problems in bad
+            for name, sentence in problems.items()
+        ]
+        if values:
+            self.session.execute(insert(ImportRejection), values)
+
+    def _email_column(self, kept: Import) -> str:
+        plan = ImportPlan.from_plain(kept.plan)
+        return next((name for name, target in plan.columns if target == "email"), WHOLE_ROW)
+
+    # The end
+
+    def _publish(self, kept: Import) -> None:
+        """From the end of this unit on everybody sees all of it."""
+        now = self.resources.clock.now()
+        kept.published_at = now
+        measured = {
+            "import": kept.id,
+            "imported": kept.imported,
+            "updated": kept.updated,
+            "rejected": kept.rejected,
+            "actor": kept.requested_by,
+        }
+        outbox.record(self.session, outbox.NewFact(FactKind.LEAD_IMPORTED, now, measured))
+        self._audit(kept.requested_by, "import.published", kept.id, measured)
+        self.session.flush()
+
+    def _write(self, kept: Import, job: Job) -> Progress:
+        """News of known leads; a few are written in the unit that publishes."""
+        until = time.monotonic() + LONGEST_WRITING
+        if not ImportUpdates(self.session, self.resources).apply(kept, until):
+            return Progress(job.done, job.total, {"phase": WRITE})
+        self._forget_file(kept)
+        result = {
+            "imported": kept.imported,
+            "updated": kept.updated,
+            "rejected": kept.rejected,
+            "errors_url": f"/api/imports/{kept.id}/errors",
+        }
+        return Progress(job.done, job.total, result=result)
+
+    def _forget_file(self, kept: Import) -> None:
+        kept.finished_at = self.resources.clock.now()
+        self.session.execute(delete(ImportBlock).where(ImportBlock.import_id == kept.id))
+        self.session.flush()
+
+    def _abandoned(self) -> Import | None:
+        """An import that never came to its end, and never will."""
+        failed = select(Job.id).where(Job.status == str(JobStatus.FAILED))
+        statement = select(Import).where(Import.finished_at.is_(None), Import.job_id.in_(failed))
+        return self.session.scalar(statement.limit(1).with_for_update())
+
+    def _discard(self, kept: Import) -> bool:
+        """Take back some of what an import has staged; whether that was all.
+
+        The log keeps that something was staged, without a word of what it was.
+        """
+        ids: Sequence[int] = ()
+        if kept.published_at is None:
+            mine = select(Lead.id).where(Lead.import_id == kept.id).limit(LEADS_AT_ONCE)
+            ids = self.session.scalars(mine).all()
+        if ids:
+            typed = Event.lead_id.in_(ids) & Event.personal.is_not(None)
+            self.session.execute(update(Event).where(typed).values(personal=null()))
+            for table in (LeadScore, ScorePoint):
+                self.session.execute(delete(table).where(table.lead_id.in_(ids)))
+            self.session.execute(delete(Lead).where(Lead.id.in_(ids)))
+            return False
+        self.session.execute(delete(ImportUpdate).where(ImportUpdate.import_id == kept.id))
+        self._forget_file(kept)
+        return True
+
+    def _audit(self, actor: str, action: str, identifier: str, detail: dict[str, Any]) -> None:
+        accounts = AccountService(self.session, self.resources)
+        accounts.audit(actor, action, f"import {identifier}", detail)
+
+
+def _sort(
+    plan: ImportPlan,
+    number: int,
+    record: Record,
+    around: Around,
+    good: list[Row],
+    bad: list[tuple[int, Mapping[str, str]]],
+) -> None:
+    """A record to those that can be kept, or to the others with the reason."""
+    try:
+        good.append(read_row(plan, number, record, around))
+    except RowRefused as refused:
+        bad.append((number, refused.problems))
+
+
+def _lead(kept: Import, row: Row, around: Around) -> dict[str, Any]:
+    """The columns of a new lead, all of them, so that many are written at once."""
+    columns, sales = row.profile.columns, row.sales
+    created_at = row.created_at or row.occurred_at or around.now
+    ended_at = max(row.occurred_at or around.now, created_at) if row.outcome else None
+    lead: dict[str, Any] = {
+        name: columns.get(name)
+        for name in (
+            *("name", "email", "email_key", "phone", "phone_e164", "company"),
+            *("business_type", "location", "staff_size", "monthly_sales"),
+        )
+    }
+    return {
+        **lead,
+        "features_interested": columns.get("features_interested") or [],
+        "attributes": dict(row.attributes),
+        "lead_score": 0,
+        "lead_classification": "Unqualified",
+        "source": sales.get("source") or sales.get("utm_source") or "import",
+        "utm_source": sales.get("utm_source"),
+        "campaign": sales.get("campaign"),
+        "assigned_to": sales.get("assigned_to"),
+        "stage": _stage(row, around),
+        "staged_at": ended_at,
+        "outcome": row.outcome,
+        "outcome_at": ended_at,
+        "created_at": created_at,
+        "updated_at": around.now,
+        "last_activity_at": ended_at or created_at,
+        "import_id": kept.id,
+    }
+
+
+def _stage(row: Row, around: Around) -> str | None:
+    """The stage that the row names, unless its outcome says otherwise."""
+    named = row.sales.get("stage")
+    if row.outcome is None:
+        return named
+    stage = around.pipeline.find(named) if named else None
+    if stage is not None and stage.kind == row.outcome:
+        return stage.name
+    return around.pipeline.first_of(StageKind(row.outcome)).name
+
+
+def _facts(
+    kept: Import, row: Row, lead: Mapping[str, Any], lead_id: int, now: datetime
+) -> Iterator[outbox.NewFact]:
+    """That the lead came in, and how its sale ended if the file says it; at their own moments."""
+    about = {"import": kept.id, "row": row.number, "actor": IMPORT_ACTOR + kept.id}
+    created = {"fields": row.profile.fields, "source_kind": "import", **about}
+    yield outbox.NewFact(
+        FactKind.LEAD_CREATED,
+        lead["created_at"],
+        {**created, "contact": row.profile.contact},
+        {"profile": row.said} if row.said else None,
+        lead_id=lead_id,
+        recorded_at=now,
+    )
+    if row.outcome is not None:
+        ended = {"outcome": row.outcome, "value": None, "from": None, **about}
+        yield outbox.NewFact(
+            FactKind.OUTCOME_RECORDED,
+            lead["outcome_at"],
+            {**ended, "occurred_at": iso(lead["outcome_at"])},
+            lead_id=lead_id,
+            recorded_at=now,
+        )
