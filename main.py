@@ -24,6 +24,7 @@ from services import Services
 from services.resources import Resources
 from web import endpoints, errors, headers, limits
 from web.api import ab_tests, alerts, analytics, catalog, conversation, deliveries, exports, health
+from web.api import experiments
 from web.api import imports as imports_api
 from web.api import jobs as jobs_api
 from web.api import leads
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     (exports.api, ""),
     (analytics.api, ""),
     (ab_tests.api, ""),
+    (experiments.api, ""),
     (health.api, ""),
 )
 # Pages for people; no part of the documented API.

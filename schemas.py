@@ -203,6 +203,7 @@ class StartIn(Plain):
     )
     surface = fields.String(validate=validate.OneOf(("api", "widget")), load_default="api")
     honeypot = honeypot_field()
+    leadline_force = Shortened(1000)
 
 
 class QuestionOut(Reply):
@@ -689,6 +690,7 @@ class ConversionIn(Plain):
     test_name = fields.String(required=True, validate=validate.Length(1, 64))
     conversion_type = fields.String(required=True, validate=validate.Length(1, 64))
     value = StrictNumber(allow_none=True, validate=validate.Range(-1e15, 1e15))
+    variant = Shortened(64)
 
 
 class ConversionOut(Reply):
@@ -893,3 +895,100 @@ class ImportIn(Plain):
     limit = fields.Integer(
         validate=validate.Range(1, 1_000_000), metadata={"description": "Read only so many rows."}
     )
+
+
+# --- Experiments -------------------------------------------------------------------------------
+
+
+class ExperimentChangeIn(Plain):
+    """What an experiment varies, for whom, and what it is judged by; every rule is the engine's."""
+
+    name = fields.String()
+    kind = fields.String()
+    arms = fields.List(fields.Dict(keys=fields.String()))
+    control = fields.String()
+    metric = fields.String()
+    metrics = fields.List(fields.String())
+    guardrails = fields.List(fields.String())
+    targeting = fields.Dict(keys=fields.String())
+    coverage = StrictNumber()
+    exclusion_group = fields.Dict(keys=fields.String(), allow_none=True)
+    window_days = StrictNumber(allow_none=True)
+    hoped_lift = StrictNumber()
+    planned_visitors = fields.Integer(strict=True, allow_none=True)
+    description = fields.String(validate=validate.Length(max=2000))
+    rerandomise = fields.Boolean()
+
+
+class ExperimentIn(ExperimentChangeIn):
+    """A new experiment."""
+
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    arms = fields.List(fields.Dict(keys=fields.String()), required=True)
+    metric = fields.String(required=True)
+
+
+class ExperimentOut(Reply):
+    """An experiment and how far it has come."""
+
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    arms = fields.List(fields.Dict(), required=True)
+    control = fields.String(required=True)
+    metric = fields.String(required=True)
+    status = fields.String(required=True)
+    source = fields.String(required=True)
+    epoch = fields.Integer(required=True)
+    winner = fields.String(required=True, allow_none=True)
+
+
+class ExperimentsOut(Reply):
+    """Every experiment."""
+
+    experiments = fields.List(fields.Nested(ExperimentOut), required=True)
+
+
+class DecisionIn(Plain):
+    """The winner, and why."""
+
+    arm = fields.String(required=True, validate=validate.Length(1, 64))
+    reason = fields.String(allow_none=True, validate=validate.Length(max=2000))
+
+
+class HoldoutIn(Plain):
+    """The share of visitors that no experiment gets."""
+
+    share = StrictNumber(required=True, validate=validate.Range(0, 0.5))
+
+
+class HoldoutOut(Reply):
+    """The share of visitors that no experiment gets."""
+
+    share = fields.Float(required=True)
+
+
+class ResultsQuery(Plain):
+    """Which goal, and by which segment if any."""
+
+    metric = fields.String()
+    segment = fields.String()
+
+
+class ResultsOut(Reply):
+    """The counts of an experiment, its effects, and what may be concluded."""
+
+    arms = fields.List(fields.Dict(), required=True)
+    effects = fields.List(fields.Dict(), required=True)
+    srm = fields.Dict(required=True)
+    verdict = fields.Dict(required=True)
+
+
+class RowsQuery(Plain):
+    """Which raw rows, and from where on."""
+
+    what = fields.String(
+        validate=validate.OneOf(("exposures", "conversions")), load_default="exposures"
+    )
+    limit = fields.Integer(validate=validate.Range(1, 50_000), load_default=10_000)
+    cursor = fields.Integer(validate=validate.Range(0, 2**63 - 1), load_default=0)

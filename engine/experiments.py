@@ -40,6 +40,10 @@ SHORT_WINDOW = 1.0
 ATTRIBUTES = (*UTM_FIELDS, "url", "path", "referrer", "locale", "language", "device", "returning")
 _LOGIC = ("$or", "$nor", "$and", "$not")
 _MOBILE = re.compile(r"iPhone|iPod|Android.+Mobile|Mobi", re.IGNORECASE)
+# A repeated group can be made to run for minutes, and so can many repeats one after the other.
+_RISKY = re.compile(r"\)\s*[*+{?]|\\[1-9]|\(\?[^:]")
+_UNBOUNDED = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
+MOST_REPEATS = 2
 _TABLET = re.compile(r"iPad|Tablet|Android(?!.*Mobile)", re.IGNORECASE)
 
 
@@ -401,8 +405,11 @@ def _operator_problems(wanted: Any) -> Iterable[str]:
 
 
 def _is_pattern(text: Any) -> bool:
+    """Whether a pattern can be read, and takes no time to speak of on a visitor's text."""
+    if not isinstance(text, str) or len(text) > LONGEST_PATTERN or _RISKY.search(text):
+        return False
     try:
-        return isinstance(text, str) and len(text) <= LONGEST_PATTERN and bool(re.compile(text))
+        return bool(re.compile(text)) and len(_UNBOUNDED.findall(text)) <= MOST_REPEATS
     except re.error:
         return False
 

@@ -133,6 +133,12 @@ class FactKind(StrEnum):
     LEAD_IMPORTED = "lead.imported"
     EXPERIMENT_EXPOSED = "experiment.exposed"
     EXPERIMENT_CONVERTED = "experiment.converted"
+    EXPERIMENT_CREATED = "experiment.created"
+    EXPERIMENT_EDITED = "experiment.edited"
+    EXPERIMENT_STARTED = "experiment.started"
+    EXPERIMENT_PAUSED = "experiment.paused"
+    EXPERIMENT_STOPPED = "experiment.stopped"
+    EXPERIMENT_DECIDED = "experiment.decided"
     WORKFLOW_PUBLISHED = "workflow.published"
     ALERT_REQUESTED = "alert.requested"
     ACTIVITY_LOGGED = "activity.logged"
@@ -168,6 +174,7 @@ RELAYED = frozenset(
         FactKind.ACTIVITY_LOGGED,
         FactKind.FOLLOW_UP_DUE,
         FactKind.OUTCOME_RECORDED,
+        FactKind.EXPERIMENT_DECIDED,
         FactKind.TIER_CHANGED,
         FactKind.DESTINATION_STOPPED,
     }

@@ -36,6 +36,11 @@ def _count_conversions(services: Services, lead_id: int | None, facts: Sequence[
         services.experiments.on_fact(fact)
 
 
+def _publish_winners(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    for fact in facts:
+        services.experiment_book.publish_winner(fact)
+
+
 def _tell_the_team(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
     for fact in facts:
         services.notifications.on_destination_stopped(fact)
@@ -94,6 +99,7 @@ SUBSCRIBERS = (
         ),
         _count_conversions,
     ),
+    Subscriber("winners", frozenset({FactKind.EXPERIMENT_DECIDED}), _publish_winners),
     Subscriber("team", frozenset({FactKind.DESTINATION_STOPPED}), _tell_the_team),
 )
 

@@ -22,6 +22,8 @@ from services.catalog_service import CatalogService
 from services.delivery_log import DeliveryLog
 from services.destination_service import DestinationService
 from services.diary_service import DiaryService
+from services.experiment_book import ExperimentBook
+from services.experiment_results import ExperimentResults
 from services.export_service import ExportService
 from services.import_service import ImportService
 from services.job_service import JobService
@@ -48,6 +50,8 @@ __all__ = [
     "DeliveryLog",
     "DestinationService",
     "DiaryService",
+    "ExperimentBook",
+    "ExperimentResults",
     "ExportService",
     "ImportService",
     "JobService",
@@ -107,6 +111,16 @@ class Services:
     def experiments(self) -> ABTestingService:
         """A/B tests."""
         return self.make(ABTestingService)
+
+    @cached_property
+    def experiment_book(self) -> ExperimentBook:
+        """Experiments as marketers keep them."""
+        return self.make(ExperimentBook)
+
+    @cached_property
+    def experiment_results(self) -> ExperimentResults:
+        """What came of them."""
+        return self.make(ExperimentResults)
 
     @cached_property
     def exports(self) -> ExportService:

@@ -77,7 +77,10 @@ class LeadService:
             "timestamp": iso(held.started_at),
             **greeting_view(held.workflow, held.locale),
             "first_question": QuestionService(self.session, self.resources).next_question(held),
-            "variants": {one.name: one.arm(held.arms.get(one.name)).name for one in tests},
+            "variants": {
+                **{name: arm.partition("~")[0] for name, arm in held.arms.items()},
+                **{one.name: one.arm(held.arms.get(one.name)).name for one in tests},
+            },
             "consent": consent_view(held.workflow, held.locale),
         }
 

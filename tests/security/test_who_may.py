@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+import secrets
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -57,6 +58,18 @@ POLICY = {
     "GET /api/deliveries": Scope.ALERTS_READ,
     "GET /api/deliveries/<delivery_id>": Scope.ALERTS_READ,
     "POST /api/deliveries/<delivery_id>/resend": Scope.ALERTS_WRITE,
+    "GET /api/experiments": Scope.EXPERIMENTS_READ,
+    "POST /api/experiments": Scope.EXPERIMENTS_WRITE,
+    "GET /api/experiments/holdout": Scope.EXPERIMENTS_READ,
+    "POST /api/experiments/holdout": Scope.EXPERIMENTS_WRITE,
+    "GET /api/experiments/<experiment>": Scope.EXPERIMENTS_READ,
+    "PATCH /api/experiments/<experiment>": Scope.EXPERIMENTS_WRITE,
+    "POST /api/experiments/<experiment>/start": Scope.EXPERIMENTS_WRITE,
+    "POST /api/experiments/<experiment>/pause": Scope.EXPERIMENTS_WRITE,
+    "POST /api/experiments/<experiment>/stop": Scope.EXPERIMENTS_WRITE,
+    "POST /api/experiments/<experiment>/decide": Scope.EXPERIMENTS_WRITE,
+    "GET /api/experiments/<experiment>/results": Scope.EXPERIMENTS_READ,
+    "GET /api/experiments/<experiment>/rows": Scope.EXPERIMENTS_READ,
     "GET /api/widget/config": OPEN,
     "GET /health": OPEN,
     "GET /metrics": OPEN,
@@ -79,6 +92,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/alerts/config": {"enable_slack": True},
     "POST /api/destinations": {"channel": "webhook", "address": "https://example.com/hook"},
     "PATCH /api/destinations/<destination_id>": {"name": "Sales"},
+    "POST /api/experiments/holdout": {"share": 0},
+    "PATCH /api/experiments/<experiment>": {"description": "A greeting."},
+    "POST /api/experiments/<experiment>/decide": {"arm": "A"},
 }
 # A form in place of JSON, and its type.
 PART = b'--X\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
@@ -95,6 +111,7 @@ STEPS_BEFORE = {"pause": ("start",), "stop": ("start",), "decide": ("start", "st
 INCLUDED = {
     Scope.LEADS_READ: {Scope.LEADS_READ, Scope.LEADS_WRITE},
     Scope.ALERTS_READ: {Scope.ALERTS_READ, Scope.ALERTS_WRITE},
+    Scope.EXPERIMENTS_READ: {Scope.EXPERIMENTS_READ, Scope.EXPERIMENTS_WRITE},
 }
 
 
@@ -135,6 +152,7 @@ def test_a_method_that_a_route_does_not_take_is_refused_for_everybody(small: Sho
         taken.setdefault(rule, set()).add(method)
     # For the other methods "refresh" is read as the id of a lead that is not there.
     taken["/api/leads/refresh"] |= taken["/api/leads/<lead_id>"]
+    taken["/api/experiments/holdout"] |= taken["/api/experiments/<experiment>"]
     who = next(one for one in everybody(small) if one.name == "admin")
     for rule, methods in taken.items():
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "LOCK"} - methods:
@@ -190,6 +208,10 @@ def _ask(ours: Shop, route: str, who: Principal) -> tuple[int, bool | None]:
             path = path.replace(place, _made(ours)[place])
     path = path.replace("<test_name>", "greeting_message").replace("<name>", "page.css")
     body = BODIES.get(route, {})
+    if "<experiment>" in rule:
+        path = path.replace("<experiment>", _experiment(ours, rule.rpartition("/")[2]))
+    if route == "POST /api/experiments":
+        body = {**EXPERIMENT, "name": f"e{secrets.token_hex(6)}"}
     if method == "POST" and "/api/leads" not in rule:
         body = {"session_id": who.session, **body}
     sent = FORMS.get(route) or ({"json": body} if method in ("POST", "PATCH") else {})
@@ -204,6 +226,20 @@ def _follow_up(ours: Shop, lead_id: int) -> str:
     with ours.unit() as services:
         due_at = ours.clock.now() + timedelta(days=1)
         return str(services.diary.set_follow_up(lead_id, due_at, actor="tests")["id"])
+
+
+def _experiment(ours: Shop, step: str) -> str:
+    """The name of an experiment that this step may be taken with; no other one runs beside it."""
+    name = f"e{secrets.token_hex(6)}"
+    with ours.unit() as services:
+        book = services.experiment_book
+        for one in book.list_all()["experiments"]:
+            if one["source"] == "api" and one["status"] in ("running", "paused"):
+                book.stop(one["name"], who="tests")
+        book.create({**EXPERIMENT, "name": name}, who="tests")
+        for before in STEPS_BEFORE.get(step, ()):
+            getattr(book, before)(name, who="tests")
+    return name
 
 
 def _made(ours: Shop) -> dict[str, str]:

@@ -36,5 +36,9 @@ def variant(test_name: str, body: dict[str, Any]) -> dict[str, Any]:
 def conversion(body: dict[str, Any]) -> dict[str, Any]:
     """Count a goal that was reached, once."""
     return services().experiments.record_conversion(
-        body["session_id"], body["test_name"], body["conversion_type"], body.get("value")
+        body["session_id"],
+        body["test_name"],
+        body["conversion_type"],
+        body.get("value"),
+        claimed=body.get("variant"),
     )
