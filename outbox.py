@@ -132,15 +132,18 @@ def _to_relay(session: Session, recorded: Iterable[tuple[int, NewFact]]) -> None
 
 
 def take_facts(session: Session, now: datetime, limit: int) -> list[Event]:
-    """Facts that somebody must hear of, locked until this unit ends, in the order of the log."""
-    waiting = (
-        select(PendingFact.event_id)
-        .where(PendingFact.due_at <= now)
-        .order_by(PendingFact.event_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = session.scalars(waiting).all()
+    """Facts that somebody must hear of, locked until this unit ends, in the order of the log.
+
+    Of a queue longer than the limit half of them are the oldest, half the newest: who has just
+    come must not wait behind a hundred thousand imported leads.
+    """
+    # What nobody was told yet is due, whatever the clock said that wrote it.
+    due = or_(PendingFact.attempts == 0, PendingFact.due_at <= now)
+    waiting = select(PendingFact.event_id).where(due).with_for_update(skip_locked=True)
+    ids = session.scalars(waiting.order_by(PendingFact.event_id).limit(limit)).all()
+    if len(ids) == limit:
+        newest = waiting.order_by(PendingFact.event_id.desc()).limit(limit // 2)
+        ids = [*ids[: limit // 2], *session.scalars(newest)]
     return list(session.scalars(select(Event).where(Event.id.in_(ids)).order_by(Event.id)))
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from itertools import groupby
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 FACTS_AT_ONCE = 100
 DELIVERIES_AT_ONCE = 10
 LONGEST_UNIT = 0.1
+# SQLite lets in who happens to ask while nobody writes, and who waits asks every 50 ms or so:
+# without a breath after a unit of this length a long queue would lock every visitor out.
+BREATH = 0.06
 # The longest that one sending may take; a lease with less left is given back.
 LONGEST_SENDING = timedelta(seconds=20)
 
@@ -48,8 +51,8 @@ class Relay:
         with unit_of_work(self.resources) as services:
             facts = outbox.take_facts(services.session, services.now(), FACTS_AT_ONCE)
             until = time.monotonic() + LONGEST_UNIT
-            for lead_id, theirs in groupby(sorted(facts, key=_by_lead), key=lambda f: f.lead_id):
-                self._tell(services, lead_id, list(theirs))
+            for lead_id, theirs in _from_both_ends(facts):
+                self._tell(services, lead_id, theirs)
                 if time.monotonic() > until:
                     # The rest is taken next: on SQLite a visitor waits for this unit to end.
                     break
@@ -131,6 +134,8 @@ class RelayThreads:
     def __init__(self, resources: Resources, *, senders: int = 3, pause: float = 1.0) -> None:
         self.resources = resources
         self.pause = pause
+        is_sqlite = resources.engine.dialect.name == "sqlite"
+        self._breath = BREATH if is_sqlite else 0.0
         self._stopping = threading.Event()
         relay = Relay(resources)
         works = [
@@ -158,6 +163,7 @@ class RelayThreads:
         """Work while there is some; then wait for the doorbell, or a moment."""
         while not self._stopping.is_set():
             heard = self.resources.doorbell.rings
+            started = time.monotonic()
             try:
                 found = work()
             except Exception:
@@ -166,7 +172,20 @@ class RelayThreads:
                 self._stopping.wait(self.pause)
             if not found:
                 self.resources.doorbell.wait(heard, self.pause)
+            elif time.monotonic() - started > BREATH:
+                self._stopping.wait(self._breath)
 
 
-def _by_lead(fact: Event) -> tuple[int, int]:
-    return fact.lead_id or 0, fact.id
+def _from_both_ends(facts: Sequence[Event]) -> Iterator[tuple[int | None, list[Event]]]:
+    """The facts lead by lead: the newest lead's, the oldest one's, the next newest one's …
+
+    So a visitor of this moment does not wait for all who came before, nor they for ever.
+    """
+    groups: dict[int | None, list[Event]] = {}
+    for fact in facts:
+        groups.setdefault(fact.lead_id, []).append(fact)
+    waiting = deque(sorted(groups.items(), key=lambda group: group[1][-1].id))
+    while waiting:
+        yield waiting.pop()
+        if waiting:
+            yield waiting.popleft()

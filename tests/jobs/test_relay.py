@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+import outbox
 from engine.vocabulary import FactKind
 from integrations.errors import ItemRefused, TryLater
 from jobs.relay import Relay
 from jobs.subscriptions import Subscriber
 from models import Delivery, DeliveryAttempt, Destination, Event, Lead, LeadScore, PendingFact
+from outbox import NewFact
 from tests.jobs.conftest import OPERATOR, Desk
 from tests.shop import Shop, shop
 
@@ -320,6 +322,34 @@ def test_a_subscriber_that_fails_keeps_the_fact_for_later_and_hurts_no_other_lea
     assert len(told) == 2
     with desk.shop.unit() as services:
         assert services.session.scalar(select(func.count()).select_from(PendingFact)) == 0
+
+
+def test_who_has_just_come_does_not_wait_behind_a_long_queue(desk: Desk) -> None:
+    told: list[int | None] = []
+
+    def react(services: Any, lead_id: int | None, facts: Any) -> None:
+        told.append(lead_id)
+
+    relay = Relay(desk.shop.resources, [Subscriber("one", frozenset(FactKind), react)])
+    with desk.shop.unit() as services:
+        now = services.now()
+        facts = [NewFact(FactKind.LEAD_CREATED, now, lead_id=one) for one in range(1, 302)]
+        outbox.record(services.session, *facts)
+
+    relay.fan_out()
+
+    assert told[:4] == [301, 1, 300, 2]
+
+
+def test_a_fact_of_a_clock_that_ran_ahead_is_told_all_the_same(desk: Desk) -> None:
+    desk.add(triggers=["demo_requested"])
+    desk.demo(desk.shop.start()["session_id"])
+    desk.shop.clock.advance(-3600)  # type: ignore[attr-defined]
+
+    while desk.relay.fan_out():
+        pass
+
+    assert desk.only()["trigger"] == "demo_requested"
 
 
 def test_sending_again_keeps_the_id(desk: Desk) -> None:
