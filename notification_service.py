@@ -113,15 +113,17 @@ class NotificationService:
                 "delivery_ids": [],
                 "reason": reason,
             }
+        lead_id = self._lead_of(lead_data)
         fact = NewFact(
             FactKind.ALERT_REQUESTED,
             now,
             {"channel": channel},
             {"lead_data": dict(lead_data)},
+            lead_id=lead_id,
         )
         (event_id,) = outbox.record(self.session, fact)
         wanted = [self._wanted(place, now, quiet=None) for place in places]
-        ids = outbox.enqueue(self.session, event_id, "requested", wanted, lead_id=None, now=now)
+        ids = outbox.enqueue(self.session, event_id, "requested", wanted, lead_id=lead_id, now=now)
         self.session.info.setdefault(ASKED, []).extend(ids)
         return {
             "channel": channel,
@@ -129,6 +131,17 @@ class NotificationService:
             "delivery_ids": ids,
             "reason": None,
         }
+
+    def _lead_of(self, lead_data: Mapping[str, Any]) -> int | None:
+        """Whom a script means, so that an erasure finds what it said; None if nobody we know."""
+        email = str(lead_data.get("email") or "").strip().casefold()
+        named = ((Lead.session_id, lead_data.get("session_id")), (Lead.email_key, email))
+        for column, value in named:
+            if value and isinstance(value, str):
+                found = self.session.scalar(select(Lead.id).where(column == value).limit(1))
+                if found is not None:
+                    return found
+        return None
 
     # Who hears
 
@@ -271,6 +284,8 @@ class NotificationService:
         if fact.kind == FactKind.ALERT_RAISED:
             return self._about_lead(delivery.id, delivery.trigger, fact)
         if fact.kind == FactKind.ALERT_REQUESTED:
+            if fact.lead_id is not None and fact.personal is None:
+                return None
             return _asked(delivery.id, delivery.trigger, fact)
         if fact.kind == FactKind.DIGEST_MADE:
             return self._digest(delivery, fact)

@@ -524,3 +524,28 @@ def test_of_two_relays_the_slower_one_stores_no_older_score(desk: Desk) -> None:
 
     with desk.shop.unit() as services:
         assert services.session.get_one(LeadScore, (lead_id, "core_points")).score == 85
+
+
+@pytest.mark.parametrize("named_by", ["session_id", "email"])
+def test_erasure_finds_what_a_script_had_sent_of_the_lead(
+    database_url: str, tmp_path: Path, named_by: str
+) -> None:
+    slack = "https://hooks.slack.com/services/T0/B0/SECRET"
+    with shop(database_url, tmp_path, SLACK_WEBHOOK_URL=slack) as server:
+        session_id = server.start()["session_id"]
+        given = {"session_id": session_id, "email": "Asha@example.com"}
+        with server.unit() as services:
+            services.leads.update_profile(session_id, {"email": given["email"]})
+        with server.unit() as services:
+            data = {"name": "Asha", named_by: given[named_by]}
+            services.notifications.send_slack_notification(data)
+            lead_id = services.session.scalars(select(Lead.id)).one()
+
+        with server.unit() as services:
+            services.privacy.erase_lead(lead_id, actor="tests")
+
+        with server.unit() as services:
+            facts = select(Event).where(Event.kind == FactKind.ALERT_REQUESTED)
+            assert services.session.scalars(facts).one().personal is None
+            asked = select(Delivery).where(Delivery.trigger == "requested")
+            assert services.session.scalars(asked).one().status == "dead"
