@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from errors import LeadlineError
+from jobs.training import train_now
 from services import Services, unit_of_work
 from services.job_service import Progress
 from services.retention_service import RetentionService
@@ -24,6 +25,7 @@ def register(app: Flask) -> None:
     state = (replay, erase_lead, retention)
     for command in (*keys, *state, experiments_selftest, prediction_benchmark):
         app.cli.add_command(command)
+    app.cli.add_command(retrain)
 
 
 @click.command("create-key")
@@ -100,6 +102,21 @@ def retention(dry_run: bool, force: bool) -> None:
     click.echo(f"{said['blanked']} sessions blanked")
     if said.get("stopped"):
         raise click.ClickException(said["stopped"])
+
+
+@click.command("retrain")
+@with_appcontext
+def retrain() -> None:
+    """Learn from all outcomes so far; the model is promoted only if it is better."""
+    try:
+        kept = train_now(current_app.extensions["leadline"], by=COMMAND_LINE)
+    except LeadlineError as error:
+        raise click.ClickException(error.message) from None
+    for model in kept.get("models", [kept]):
+        state = "promoted" if model["promoted"] else "not promoted"
+        click.echo(f"{model['model_id']}  {model['stage']}  {model['label']}  {state}")
+        for reason in model["reasons"]:
+            click.echo(f"  {reason}")
 
 
 @click.command("experiments-selftest")

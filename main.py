@@ -28,6 +28,7 @@ from web.api import experiments
 from web.api import imports as imports_api
 from web.api import jobs as jobs_api
 from web.api import leads
+from web.api import predictions
 from web.widget import chat, files, shop
 
 BLUEPRINTS = (
@@ -36,6 +37,7 @@ BLUEPRINTS = (
     # Before the leads: "refresh" is no id of one.
     (jobs_api.api, ""),
     (leads.api, ""),
+    (predictions.api, ""),
     (imports_api.api, ""),
     (alerts.api, ""),
     (deliveries.api, ""),

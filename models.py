@@ -698,6 +698,57 @@ class ImportRejection(Base):
     sentence: Mapped[str] = mapped_column(Text)
 
 
+# --- Models ------------------------------------------------------------------------------------
+
+
+class ModelVersion(Base):
+    """A trained model: its bytes, so that every machine has it, its card, and whether it serves."""
+
+    __tablename__ = "model_versions"
+    __table_args__ = (
+        # One model serves a stage, whoever promotes at once.
+        Index(
+            "uq_model_versions_promoted",
+            "stage",
+            unique=True,
+            postgresql_where=text("status = 'promoted'"),
+            sqlite_where=text("status = 'promoted'"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    # Before or after somebody spoke with the lead.
+    stage: Mapped[str] = mapped_column(String(16))
+    # normal, early, or rules: the points where there is too little to learn from.
+    label: Mapped[str] = mapped_column(String(16))
+    # candidate, promoted, retired, refused.
+    status: Mapped[str] = mapped_column(String(16))
+    sha256: Mapped[str] = mapped_column(String(64))
+    artifact: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    card: Mapped[dict[str, Any]] = mapped_column(Json)
+    reasons: Mapped[list[str]] = mapped_column(Json, default=list)
+    drift: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
+    # The first and the last outcome that it learned from.
+    data_from: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    data_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    requested_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    promoted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LeadPrediction(Base):
+    """A lead's probability with its reasons, by the model that said it last."""
+
+    __tablename__ = "lead_predictions"
+
+    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), primary_key=True)
+    model_id: Mapped[str | None] = mapped_column(String(32))
+    probability: Mapped[float] = mapped_column(Float)
+    explanation: Mapped[dict[str, Any]] = mapped_column(Json)
+    computed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 # --- Guards of the append-only tables ----------------------------------------------------------
 
 APPEND_ONLY = ("user_behaviors", "consents", "audit_entries")

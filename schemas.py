@@ -992,3 +992,69 @@ class RowsQuery(Plain):
     )
     limit = fields.Integer(validate=validate.Range(1, 50_000), load_default=10_000)
     cursor = fields.Integer(validate=validate.Range(0, 2**63 - 1), load_default=0)
+
+
+# --- Predictions -------------------------------------------------------------------------------
+
+
+class ExplanationOut(Reply):
+    """A probability with its reasons: the base and the contributions add up to its evidence."""
+
+    method = fields.String(required=True, metadata={"description": "exact or rules"})
+    base = fields.Dict(required=True)
+    contributions = fields.List(fields.Dict(), required=True)
+    evidence = fields.Float(required=True, metadata={"description": "20 * log2(odds)"})
+    probability = fields.Float(required=True)
+    interval = fields.List(fields.Float(), required=True)
+    model = fields.String(required=True, allow_none=True)
+    label = fields.String(required=True, metadata={"description": "normal, early or rules"})
+
+
+class PredictIn(Plain):
+    """Leads as attributes; at most 10,000."""
+
+    rows = fields.List(
+        fields.Dict(keys=fields.String()), required=True, validate=validate.Length(1, 10_000)
+    )
+
+
+class PredictOut(Reply):
+    """What the models say of each row, in order."""
+
+    model = fields.String(required=True, allow_none=True)
+    predictions = fields.List(fields.Nested(ExplanationOut), required=True)
+
+
+class ModelQuery(Plain):
+    """What a call costs and a deal brings, or how many calls there are; for thresholds."""
+
+    call_cost = fields.Float(validate=validate.Range(0, 1e12))
+    deal_value = fields.Float(validate=validate.Range(0, 1e12, min_inclusive=False))
+    capacity = fields.Integer(validate=validate.Range(0, 10_000_000))
+
+
+class ModelRowOut(Reply):
+    """A version of a model in a list."""
+
+    id = fields.String(required=True)
+    stage = fields.String(required=True)
+    label = fields.String(required=True)
+    status = fields.String(required=True)
+    data_window = fields.Dict(required=True)
+    metrics = fields.Dict(required=True)
+    features = fields.List(fields.Dict(), required=True)
+    left_out = fields.List(fields.Dict(), required=True)
+    reasons = fields.List(fields.String(), required=True)
+
+
+class ModelsOut(Reply):
+    """Every version, the newest first."""
+
+    models = fields.List(fields.Nested(ModelRowOut), required=True)
+
+
+class ModelOut(ModelRowOut):
+    """One version with all of its card."""
+
+    reports = fields.Dict(required=True)
+    thresholds = fields.Dict(allow_none=True)

@@ -155,6 +155,8 @@ class FactKind(StrEnum):
     DESTINATION_STOPPED = "destination.stopped"
     TIER_CHANGED = "lead.tier_changed"
     SETTINGS_CHANGED = "settings.changed"
+    MODEL_TRAINED = "model.trained"
+    MODEL_PROMOTED = "model.promoted"
 
 
 # What somebody must hear of: each of these facts is handed to the relay when it is recorded.

@@ -51,4 +51,5 @@ def schedule(resources: Resources) -> tuple[Row, ...]:
         Row("tidying", "tidy", HOUR, at=20 * MINUTE),
         Row("retention", "retention", DAY, at=2 * HOUR),
         Row("replay check", "replay.check", DAY, at=3 * HOUR),
+        Row("model training", "models.train", DAY, at=1 * HOUR),
     )

@@ -26,6 +26,11 @@ def _renew_scores(services: Services, lead_id: int | None, facts: Sequence[Event
         services.lead_scores.renew(lead_id)
 
 
+def _predict(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    if lead_id is not None:
+        services.predictions.on_facts(lead_id)
+
+
 def _raise_alerts(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
     if lead_id is not None:
         services.notifications.on_facts(lead_id, facts)
@@ -65,6 +70,21 @@ SUBSCRIBERS = (
             }
         ),
         _renew_scores,
+    ),
+    Subscriber(
+        "predictions",
+        frozenset(
+            {
+                FactKind.SESSION_STARTED,
+                FactKind.ANSWER_RECORDED,
+                FactKind.BEHAVIOR_REPORTED,
+                FactKind.PROFILE_UPDATED,
+                FactKind.LEAD_CREATED,
+                FactKind.LEAD_EDITED,
+                FactKind.ACTIVITY_LOGGED,
+            }
+        ),
+        _predict,
     ),
     Subscriber(
         "alerts",

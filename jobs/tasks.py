@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from errors import LeadlineError
+from jobs.training import prepare_predicting, prepare_training
 from models import Job
 from services import Services, unit_of_work
 from services.job_service import MOST_ATTEMPTS, SCHEDULE, Progress
@@ -130,6 +131,8 @@ KINDS: Mapping[str, Task | Prepared] = {
     "replay.check": _check_replay,
     "leads.import": _import_leads,
     "imports.tidy": _tidy_imports,
+    "leads.predict": Prepared(prepare_predicting),
+    "models.train": Prepared(prepare_training),
 }
 
 

@@ -32,6 +32,7 @@ from services.lead_list import LeadList
 from services.lead_scores import LeadScores
 from services.lead_service import LeadService
 from services.pipeline_service import PipelineService
+from services.prediction_service import PredictionService
 from services.privacy_service import PrivacyService
 from services.question_service import QuestionService
 from services.replay_service import ReplayService
@@ -61,6 +62,7 @@ __all__ = [
     "LeadService",
     "NotificationService",
     "PipelineService",
+    "PredictionService",
     "PrivacyService",
     "QuestionService",
     "ReplayService",
@@ -171,6 +173,11 @@ class Services:
     def pipeline(self) -> PipelineService:
         """Stages, owners, snooze, outcomes."""
         return self.make(PipelineService)
+
+    @cached_property
+    def predictions(self) -> PredictionService:
+        """Probabilities with their reasons, and the models."""
+        return self.make(PredictionService)
 
     @cached_property
     def jobs(self) -> JobService:

@@ -24,6 +24,7 @@ from lib.text import direction
 from models import Conversation, Lead
 from services.lead_visibility import is_visible
 from services.experiment_seats import ExperimentSeats
+from services.prediction_service import PredictionService
 from services.profile import masked_profile, profile_values, read_profile
 from services.question_service import QuestionService, answer_view
 from services.resources import Resources
@@ -192,8 +193,7 @@ class LeadService:
             "ledger": [ledger_view(row) for row in scoring.find_ledger(session_id)],
             "answers": [answer_view(answer, full=full) for answer in answers],
             "variants": dict(held.arms),
-            "probability": None,
-            "explanation": None,
+            **PredictionService(self.session, self.resources).shown(lead.id, full=full),
         }
         return summary if full else {**summary, "masked": True}
 

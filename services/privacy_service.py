@@ -26,6 +26,7 @@ from models import (
     Exposure,
     FollowUp,
     Lead,
+    LeadPrediction,
     StoredReply,
 )
 from services.account_service import AccountService
@@ -89,6 +90,8 @@ class PrivacyService:
         self.session.execute(update(Answer).where(typed).values(answer_text=None))
         self._forget_diary(lead_id)
         self._forget_replies(lead_id, sessions)
+        # Reasons name what the person said.
+        self.session.execute(delete(LeadPrediction).where(LeadPrediction.lead_id == lead_id))
 
     def _forget_diary(self, lead_id: int) -> None:
         """What sales wrote; kinds, moments and words of a list stay. Nobody is to follow up."""

@@ -64,6 +64,8 @@ class Resources:
     lease: timedelta = LEASE
     # Wakes the relay of this process, if it has one.
     doorbell: Doorbell = field(default_factory=Doorbell)
+    # Models this process has read, by id; a version never changes.
+    models: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_settings(

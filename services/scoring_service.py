@@ -26,6 +26,7 @@ from lib.crypto import sha256_hex
 from lib.on_class import on_class
 from models import Consent, Event, Lead, UserBehavior
 from services.lead_scores import LeadScores
+from services.prediction_service import PredictionService
 from services.resources import Resources
 from services.session_store import Held, SessionStore
 from services.workflow_service import WorkflowService
@@ -104,6 +105,7 @@ class ScoringService:
         held = self.store.read(session_id)
         scores = LeadScores(self.session, self.resources)
         hot, warm = scores.tiers(Profile.CORE_POINTS)
+        predictions = PredictionService(self.session, self.resources)
         reply: dict[str, Any] = {
             "session_id": session_id,
             "lead_score": held.score,
@@ -116,8 +118,7 @@ class ScoringService:
                 "warm": warm,
             },
             "tier": str(tier_for(held.score, hot=hot, warm=warm)),
-            "probability": None,
-            "explanation": None,
+            **predictions.shown(held.lead_id, full=full),
             "profiles": scores.find(self.session.get_one(Lead, held.lead_id)),
             "workflow_version": held.points_version,
         }

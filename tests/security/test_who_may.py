@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from engine.vocabulary import Scope
+from jobs.training import train_now
 from lib.packed_file import pack
 from models import Job
 from services.destination_service import Who as DestinationWho
@@ -43,6 +44,12 @@ POLICY = {
     "POST /api/leads/<lead_id>/follow-ups": Scope.LEADS_WRITE,
     "POST /api/leads/<lead_id>/follow-ups/<follow_up_id>/done": Scope.LEADS_WRITE,
     "POST /api/leads/<lead_id>/outcome": Scope.LEADS_WRITE,
+    "GET /api/leads/<lead_id>/prediction": Scope.PREDICTIONS_READ,
+    "POST /api/predict": Scope.PREDICTIONS_READ,
+    "GET /api/models": Scope.MODELS_READ,
+    "POST /api/models/train": Scope.MODELS_WRITE,
+    "GET /api/models/<model_id>": Scope.MODELS_READ,
+    "POST /api/models/<model_id>/promote": Scope.MODELS_WRITE,
     "POST /api/leads/refresh": Scope.LEADS_WRITE,
     "GET /api/jobs/<job_id>": Scope.LEADS_READ,
     "POST /api/imports": Scope.IMPORTS_WRITE,
@@ -89,6 +96,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/leads/<lead_id>/activities": {"kind": "call"},
     "POST /api/leads/<lead_id>/follow-ups": {"due_at": "2026-12-01T09:00:00Z"},
     "POST /api/leads/<lead_id>/outcome": {"outcome": "won"},
+    "POST /api/predict": {"rows": [{"points.demo_requested": 15}]},
     "POST /api/alerts/config": {"enable_slack": True},
     "POST /api/destinations": {"channel": "webhook", "address": "https://example.com/hook"},
     "PATCH /api/destinations/<destination_id>": {"name": "Sales"},
@@ -111,6 +119,8 @@ STEPS_BEFORE = {"pause": ("start",), "stop": ("start",), "decide": ("start", "st
 INCLUDED = {
     Scope.LEADS_READ: {Scope.LEADS_READ, Scope.LEADS_WRITE},
     Scope.ALERTS_READ: {Scope.ALERTS_READ, Scope.ALERTS_WRITE},
+    Scope.PREDICTIONS_READ: {Scope.PREDICTIONS_READ, Scope.PREDICTIONS_WRITE},
+    Scope.MODELS_READ: {Scope.MODELS_READ, Scope.MODELS_WRITE},
     Scope.EXPERIMENTS_READ: {Scope.EXPERIMENTS_READ, Scope.EXPERIMENTS_WRITE},
 }
 
@@ -152,6 +162,7 @@ def test_a_method_that_a_route_does_not_take_is_refused_for_everybody(small: Sho
         taken.setdefault(rule, set()).add(method)
     # For the other methods "refresh" is read as the id of a lead that is not there.
     taken["/api/leads/refresh"] |= taken["/api/leads/<lead_id>"]
+    taken["/api/models/train"] |= taken["/api/models/<model_id>"]
     taken["/api/experiments/holdout"] |= taken["/api/experiments/<experiment>"]
     who = next(one for one in everybody(small) if one.name == "admin")
     for rule, methods in taken.items():
@@ -203,6 +214,8 @@ def _ask(ours: Shop, route: str, who: Principal) -> tuple[int, bool | None]:
         path = path.replace("<lead_id>", str(lead_id))
     if "<follow_up_id>" in rule:
         path = path.replace("<follow_up_id>", _follow_up(ours, lead_id))
+    if "<model_id>" in rule:
+        path = path.replace("<model_id>", _model(ours))
     for place in ("<destination_id>", "<delivery_id>", "<job_id>", "<import_id>"):
         if place in rule:
             path = path.replace(place, _made(ours)[place])
@@ -219,6 +232,16 @@ def _ask(ours: Shop, route: str, who: Principal) -> tuple[int, bool | None]:
     said = reply.get_json(silent=True) if reply.is_json else None
     reply.close()
     return reply.status_code, said.get("masked", False) if isinstance(said, dict) else None
+
+
+def _model(ours: Shop) -> str:
+    """A model that may be promoted."""
+    with ours.unit() as services:
+        stored = services.predictions.store.list_cards()
+    if not stored:
+        train_now(ours.resources, by="tests")
+        return _model(ours)
+    return str(stored[0]["id"])
 
 
 def _follow_up(ours: Shop, lead_id: int) -> str:
