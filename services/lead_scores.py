@@ -170,8 +170,8 @@ class LeadScores:
             }
             for lead_id, profile, one in made
         ]
-        insert_new(self.session, LeadScore, first)
         if made:
+            self.session.execute(insert(LeadScore), first)
             self.session.execute(insert(ScorePoint), [_point(*one, now) for one in made])
 
     def history(self, lead_id: int) -> list[dict[str, Any]]:

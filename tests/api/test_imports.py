@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from typing import Any
 
 import pytest
@@ -416,3 +417,28 @@ def test_the_bank_file_comes_in_as_it_is(api: Caller) -> None:
 
 def _die() -> bool:
     raise Killed
+
+
+@pytest.mark.nightly
+def test_the_whole_bank_file_comes_in(api: Caller, capsys: pytest.CaptureFixture[str]) -> None:
+    reply = send(api, shared_file("bank-full.csv").read_bytes(), mapping={"y": "outcome"})
+    units, began, last = [], time.monotonic(), time.monotonic()
+
+    def look() -> bool:
+        nonlocal last
+        units.append(time.monotonic() - last)
+        last = time.monotonic()
+        return False
+
+    Worker(api.resources).work(stopping=look)
+
+    seconds = time.monotonic() - began
+    with capsys.disabled():
+        kind = api.resources.engine.dialect.name
+        middle, longest = sorted(units)[len(units) // 2], max(units)
+        print(f"\n{kind}: 45,211 rows in {seconds:.1f} s, a unit {middle:.3f} s, {longest:.3f} s")
+    result = job_of(api, reply)["result"]
+    assert (result["imported"], result["rejected"]) == (45_211, 0)
+    outcomes = "SELECT outcome, count(*) FROM leads GROUP BY outcome ORDER BY outcome"
+    assert api.rows(outcomes) == [("lost", 39_922), ("won", 5_289)]
+    assert count(api, "pending_facts") == 0
