@@ -15,13 +15,13 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from logging import WARNING, getLogger
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
 import services
-from config import SettingsError, load_settings
+from config import Settings, SettingsError, load_settings
 from errors import Unavailable
 from jobs.relay import RelayThreads
 from jobs.schedule import Row, schedule
@@ -31,21 +31,14 @@ from services import unit_of_work
 from services.job_service import LEADS_FOR
 from services.resources import Resources
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from jobs.bell import Part
+
+log = structlog.get_logger("jobs.runner")
 
 LEASE_NAME = "schedule"
 # How long it waits before it asks again for a database that is away or not migrated.
 PATIENCE = 2.0
-
-
-class Part(Protocol):
-    """What a runner starts and stops."""
-
-    def start(self) -> None:
-        """Begin to work."""
-
-    def stop(self) -> None:
-        """End after what is in hand."""
 
 
 class Timekeeper:
@@ -106,8 +99,10 @@ class Timekeeper:
 class Clock:
     """A timekeeper that APScheduler keeps ticking."""
 
-    def __init__(self, timekeeper: Timekeeper) -> None:
+    def __init__(self, timekeeper: Timekeeper, *, every: float | None = None) -> None:
         self._timekeeper = timekeeper
+        # A leader that misses two ticks still leads.
+        self._every = every or timekeeper.leads_for.total_seconds() / 3
         self._scheduler: Any = None
 
     def start(self) -> None:
@@ -124,9 +119,8 @@ class Clock:
             executors={"default": ThreadPoolExecutor(1)}, timezone="UTC", daemon=True
         )
         self._tick()
-        every = self._timekeeper.leads_for.total_seconds() / 3
         self._scheduler.add_job(
-            self._tick, "interval", seconds=every, max_instances=1, coalesce=True
+            self._tick, "interval", seconds=self._every, max_instances=1, coalesce=True
         )
         self._scheduler.start()
 
@@ -237,24 +231,38 @@ def embedded(resources: Resources) -> Runner:
 
 
 def _parts(resources: Resources) -> Sequence[Part]:
-    return (
-        RelayThreads(resources),
-        JobThread(resources),
-        Clock(Timekeeper(resources)),
-    )
+    return (*_workers(resources), Clock(Timekeeper(resources)))
+
+
+def _workers(resources: Resources) -> Sequence[Part]:
+    if not resources.settings.CELERY_BROKER_URL:
+        return _own_workers(resources)
+    # Here, for Celery is slow to import and most have no broker.
+    from jobs.bell import Bell
+
+    return (Bell(resources, lambda: _own_workers(resources)),)
+
+
+def _own_workers(resources: Resources) -> Sequence[Part]:
+    return RelayThreads(resources), JobThread(resources)
 
 
 def process_resources() -> Resources:
     """What this process shares, as its environment says, and its log."""
     settings = load_settings()
+    configure_log(settings)
+    for name, problem in settings.channels_off.items():
+        log.warning("a channel is switched off", setting=name, reason=problem)
+    return Resources.from_settings(settings)
+
+
+def configure_log(settings: Settings) -> None:
+    """Log as the server does."""
     level = "DEBUG" if settings.DEBUG else settings.LOG_LEVEL
     try:
         logging.configure(level, settings.LOG_FILE or None, json=not settings.is_development)
     except OSError as error:
         raise SettingsError(f"LOG_FILE cannot be written ({error.strerror}).") from None
-    for name, problem in settings.channels_off.items():
-        log.warning("a channel is switched off", setting=name, reason=problem)
-    return Resources.from_settings(settings)
 
 
 def main() -> None:
@@ -269,7 +277,7 @@ def main() -> None:
         signal.signal(number, lambda *_: over.set())
     runner = Runner(resources, lambda: _parts(resources))
     runner.start()
-    log.info("the runner runs", owner=_own_name())
+    log.info("the runner runs")
     over.wait()
     runner.stop()
     log.info("the runner stopped")
@@ -285,4 +293,6 @@ def _sentence(error: Exception) -> str:
 
 
 if __name__ == "__main__":
+    # Who imports this module shall find what runs, not load it a second time.
+    sys.modules["jobs.runner"] = sys.modules["__main__"]
     main()
