@@ -120,6 +120,8 @@ def test_nobody_is_told_of_old_news(api: Caller) -> None:
     before = count(api, "deliveries")
 
     bring_in(api, HEADER + ANN + "John,john@example.com,,,,won,,\n", mapping=MAPPING)
+    waiting = "pending_facts p JOIN events e ON e.id = p.event_id JOIN leads l ON l.id = e.lead_id"
+    assert count(api, f"{waiting} WHERE l.session_id IS NULL") == 0
     api.relay()
 
     assert before > 0
