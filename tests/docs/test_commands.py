@@ -28,6 +28,8 @@ NOT_RUN = {
     ".venv/bin/python -m pytest": "runs the tests",
     ".venv/bin/alembic revision": "writes a file into the sources",
     ".venv/bin/gunicorn": "serves until it is stopped; a test of its own starts it",
+    ".venv/bin/python -m jobs.runner": "works until it is stopped; tests of its own start it",
+    ".venv/bin/celery": "works until it is stopped; a test of its own starts it",
     "cp .env.example .env": "would change the settings of this machine",
     "pg_dump": "needs the client of a PostgreSQL server",
 }
