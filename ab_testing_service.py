@@ -141,7 +141,7 @@ class ABTestingService:
 
         `tests` are those of the workflow; `only` restricts to one experiment of any kind.
         """
-        unit = self._canonical(arrival)
+        unit = self.unit_of(arrival)
         if not self.resources.settings.AB_TESTING_ENABLED:
             return Seated(unit)
         open_ones = self._open(tests, now, only)
@@ -158,29 +158,6 @@ class ABTestingService:
             if one.definition and one.name in seats
         )
         return Seated(unit, seats, next(filter(None, shown), None))
-
-    def preview(
-        self, wanted: Mapping[str, str], tests: Sequence[Test]
-    ) -> tuple[dict[str, str], int | None]:
-        """The arms that a preview asked for, where there are such, and the version they show."""
-        arms = {
-            test.name: wanted[test.name]
-            for test in tests
-            if any(arm.name == wanted.get(test.name) for arm in test.arms)
-        }
-        beside = [name for name in wanted if name not in arms]
-        if not beside:
-            return arms, None
-        version = None
-        statement = select(Experiment).where(Experiment.name.in_(beside), Experiment.source == API)
-        for row in self.session.scalars(statement):
-            definition = stored_definition(row.definition or {})
-            arm = wanted[row.name]
-            if arm in definition.weights:
-                # What a draft says may still change, and must not be taken for what was shown.
-                arms[row.name] = arm + (f"~{row.revision}" if row.status == Status.DRAFT else "")
-                version = shown_version(definition, arm) or version
-        return arms, version
 
     def expose(self, seated: Seated, session_id: str, now: datetime) -> None:
         """Log that the unit was sent its arms' content, once each."""
@@ -277,7 +254,7 @@ class ABTestingService:
             }
         if row.suspicion in UNCOUNTED:
             return {**reply, "logged": False, "reason": "A preview is not counted."}
-        unit = self._canonical(Arrival(row.id, row.visitor_id))
+        unit = self.unit_of(Arrival(row.id, row.visitor_id))
         exposure = self._exposures(unit, [test_name], self.resources.clock.now())
         if not exposure:
             return {
@@ -305,7 +282,7 @@ class ABTestingService:
         for row in self.session.execute(sessions).all():
             if row.suspicion in UNCOUNTED:
                 continue
-            unit = self._canonical(Arrival(row.id, row.visitor_id))
+            unit = self.unit_of(Arrival(row.id, row.visitor_id))
             for exposure in self._exposures(unit, names, fact.occurred_at):
                 for metric, value in reached.items():
                     self._convert(row, exposure, metric, value, fact.occurred_at)
@@ -359,65 +336,9 @@ class ABTestingService:
         outbox.record(self.session, fact)
         return True
 
-    # One person with several devices
-
-    def join(self, units: Sequence[str], now: datetime) -> str | None:
-        """Count several visitor ids as one person from now on: under the one that came first.
-
-        Where they saw two arms of an experiment, neither is counted, and the share of such
-        people is shown.
-        """
-        known = sorted({self._canonical(Arrival(unit, unit)) for unit in units})
-        if len(known) < 2:
-            return known[0] if known else None
-        earliest = self.session.execute(
-            select(Assignment.unit)
-            .where(Assignment.unit.in_(known), Assignment.experiment.in_(self._names()))
-            .order_by(Assignment.assigned_at, Assignment.id)
-            .limit(1)
-        ).scalar()
-        canonical = earliest or known[0]
-        others = [unit for unit in known if unit != canonical]
-        rows = [{"unit": one, "canonical": canonical, "joined_at": now} for one in others]
-        self.session.execute(self._insert(UnitAlias, rows))
-        for alias in self.session.scalars(select(UnitAlias).where(UnitAlias.canonical.in_(others))):
-            alias.canonical = canonical
-        self.session.flush()
-        self._exclude_doubles([canonical, *others])
-        return canonical
-
-    def _names(self) -> Sequence[str]:
-        return self.session.scalars(select(Experiment.name)).all()
-
-    def _exclude_doubles(self, units: Sequence[str]) -> None:
-        """Of each experiment's exposures of one person the earliest counts, if all show one arm."""
-        exposures = self.session.scalars(
-            select(Exposure)
-            .where(Exposure.experiment.in_(self._names()), Exposure.unit.in_(units))
-            .order_by(Exposure.exposed_at, Exposure.id)
-        ).all()
-        conversions = self.session.scalars(
-            select(Conversion)
-            .where(Conversion.experiment.in_(self._names()), Conversion.unit.in_(units))
-            .order_by(Conversion.converted_at, Conversion.id)
-        ).all()
-        for name in {one.experiment for one in exposures}:
-            seen = [one for one in exposures if one.experiment == name]
-            mine = [one for one in conversions if one.experiment == name]
-            if len({one.arm for one in seen}) > 1:
-                for exposure in seen:
-                    exposure.excluded = "multiple"
-                for conversion in mine:
-                    conversion.excluded = "multiple"
-                continue
-            for later in seen[1:]:
-                later.excluded = "alias"
-            _keep_earliest(mine, seen[0])
-        self.session.flush()
-
     # Rows
 
-    def _canonical(self, arrival: Arrival) -> str:
+    def unit_of(self, arrival: Arrival) -> str:
         """The unit a visitor is counted as; a session without a visitor id is its own."""
         if arrival.visitor_id is None:
             return arrival.session_id
@@ -637,15 +558,6 @@ def _path(url: str) -> str | None:
         return urlsplit(url).path or None
     except ValueError:
         return None
-
-
-def _keep_earliest(conversions: Sequence[Conversion], exposure: Exposure) -> None:
-    """Of one person's conversions to a goal the earliest counts, as of their one exposure."""
-    seen: set[str] = set()
-    for row in conversions:
-        row.excluded = "alias" if row.metric in seen else None
-        row.epoch, row.exposed_at = exposure.epoch, exposure.exposed_at
-        seen.add(row.metric)
 
 
 def _outcomes(fact: Event) -> Iterator[tuple[str, float | None]]:

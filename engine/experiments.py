@@ -38,6 +38,8 @@ WINDOWS = {"mql": 1.0, "sql": 1.0, "deal_won": 30.0, "deal_value": 30.0}
 SHORT_WINDOW = 1.0
 # What is known of a visitor when they arrive.
 ATTRIBUTES = (*UTM_FIELDS, "url", "path", "referrer", "locale", "language", "device", "returning")
+# Points change nothing that a visitor sees: they would be scored in shadow, which is still to come.
+TRIED = tuple(kind for kind in Kind if kind is not Kind.POINTS)
 _LOGIC = ("$or", "$nor", "$and", "$not")
 _MOBILE = re.compile(r"iPhone|iPod|Android.+Mobile|Mobi", re.IGNORECASE)
 # A repeated group can be made to run for minutes, and so can many repeats one after the other.
@@ -232,9 +234,9 @@ class _Reader:
 
     def _kind(self) -> Kind | None:
         kind = self.raw.get("kind")
-        if kind in Kind._value2member_map_:
+        if kind in TRIED:
             return Kind(str(kind))
-        self.refuse("kind", f"An experiment varies one of {', '.join(Kind)}.")
+        self.refuse("kind", f"An experiment varies one of {', '.join(TRIED)}.")
         return None
 
     def _arms(self, kind: Kind) -> tuple[Arm, ...]:

@@ -13,25 +13,24 @@ from sqlalchemy.orm import Session
 
 import outbox
 from ab_testing_service import API, HOLDOUT, WORKFLOW
-from engine.experiment_arms import UNSHOWN, Kind, changed, shown
+from engine.experiment_arms import Kind
 from engine.experiments import (
     AFTER,
     STEPS,
     Arm,
     Definition,
-    ExperimentInvalid,
     Status,
     judge_edit,
-    read_definition,
     stored_definition,
 )
 from engine.vocabulary import FactKind
 from engine.workflow import Test
 from engine.workflow_reader import WorkflowInvalid
-from errors import Conflict, Invalid, NotFound, invalid_field
+from errors import Conflict, NotFound, invalid_field
 from lib.clock import iso
 from models import AuditEntry, Event, Experiment, ExperimentEpoch, WorkspaceSetting
 from services.account_service import AccountService
+from services.experiment_checks import OF_TESTS, ExperimentChecks
 from services.resources import Resources
 from services.workflow_service import WorkflowService
 from services.workspace_settings import keep_setting
@@ -39,15 +38,12 @@ from services.workspace_settings import keep_setting
 log = structlog.get_logger(__name__)
 
 MOST_EXPERIMENTS = 500
-MOST_LIVE = 20
 FACTS = {
     "start": FactKind.EXPERIMENT_STARTED,
     "pause": FactKind.EXPERIMENT_PAUSED,
     "stop": FactKind.EXPERIMENT_STOPPED,
     "decide": FactKind.EXPERIMENT_DECIDED,
 }
-# What an arm of ACTIVE_TESTS may change.
-_OF_TESTS = ("greeting", "greeting_translations", "order")
 _DATES = ("created_at", "updated_at", "started_at", "stopped_at", "decided_at")
 
 
@@ -58,6 +54,7 @@ class ExperimentBook:
         self.session = session
         self.resources = resources
         self.workflows = WorkflowService(session, resources)
+        self.checks = ExperimentChecks(session, resources)
 
     # Reading
 
@@ -121,7 +118,7 @@ class ExperimentBook:
 
     def create(self, data: Mapping[str, Any], *, who: str) -> dict[str, Any]:
         """A new draft; Invalid says in a sentence each what would go wrong."""
-        definition = self._checked(data)
+        definition = self.checks.checked(data)
         name, now = definition.name, self.resources.clock.now()
         taken = self.workflows.in_force().workflow.find_test(name) is not None
         if taken or self.session.get(Experiment, name) is not None:
@@ -155,7 +152,7 @@ class ExperimentBook:
             raise Conflict("An experiment keeps its name.", code="edit_refused")
         rerandomise = bool(data.get("rerandomise"))
         fields = {key: value for key, value in data.items() if key != "rerandomise"}
-        after = self._checked({**before.to_plain(), **fields})
+        after = self.checks.checked({**before.to_plain(), **fields})
         opens: list[str] = ["Its visitors are drawn anew."] if rerandomise else []
         if row.status in (Status.STOPPED, Status.DECIDED):
             _refuse_after_the_end(before, after)
@@ -164,7 +161,7 @@ class ExperimentBook:
             if edit.refused:
                 raise Conflict(" ".join(edit.refused), code="edit_refused")
             opens += edit.opens_epoch
-            self._refuse_collisions(after)
+            self.checks.refuse_collisions(after)
         if rerandomise:
             row.seed = secrets.token_hex(8)
         if after == before and not rerandomise:
@@ -188,8 +185,8 @@ class ExperimentBook:
         self._may(row, "start")
         now = self.resources.clock.now()
         if row.source == API:
-            definition = self._checked(row.definition or {})
-            self._refuse_collisions(definition)
+            definition = self.checks.checked(row.definition or {})
+            self.checks.refuse_collisions(definition)
             if row.started_at is None:
                 self._open_epoch(row, definition, "It began.", now)
         row.started_at = row.started_at or now
@@ -217,7 +214,7 @@ class ExperimentBook:
             known = ", ".join(definition.weights)
             raise invalid_field("arm", f"This experiment has no such arm; it has {known}.")
         try:
-            self._winner(row, definition, arm)
+            self.checks.winner(row, definition, arm)
         except WorkflowInvalid as error:
             why = f"{arm} does not fit the workflow in force any more: {error}"
             raise Conflict(why, code="workflow_changed") from None
@@ -232,7 +229,7 @@ class ExperimentBook:
             return
         definition, _ = self.definition_of(row.name)
         try:
-            found = self._winner(row, definition, row.winner)
+            found = self.checks.winner(row, definition, row.winner)
         except WorkflowInvalid as error:
             log.warning("a winner cannot be published", experiment=row.name, why=str(error))
             self._audit("the program", "experiment.not_published", row.name, {"why": str(error)})
@@ -263,105 +260,6 @@ class ExperimentBook:
             )
             self._audit(who, "experiments.holdout", HOLDOUT, {"share": share})
         return {"share": share}
-
-    # Checks
-
-    def _checked(self, data: Mapping[str, Any]) -> Definition:
-        """A definition that could be run now; Invalid with every reason why it could not."""
-        try:
-            definition = read_definition(data)
-            fields = self._broken_arms(definition)
-            if fields:
-                raise ExperimentInvalid(fields)
-        except ExperimentInvalid as error:
-            raise Invalid("This experiment cannot be run.", fields=error.fields) from None
-        return definition
-
-    def _broken_arms(self, definition: Definition) -> dict[str, list[str]]:
-        """Every arm tried on the workflow in force: what a visitor would trip over."""
-        pinned = self.workflows.in_force()
-        config = self.workflows.config(pinned.version)
-        found: dict[str, list[str]] = {}
-        for place, arm in enumerate(definition.arms):
-            try:
-                version = arm.config.get("workflow_version")
-                if version is not None:
-                    self._require_version(version)
-                elif arm.config:
-                    shown(config["workflow"], config["tests"], pinned.workflow, arm.config)
-            except WorkflowInvalid as error:
-                found[f"arms[{place}]"] = [
-                    f"{arm.name} would break the workflow: {one}" for one in error.problems
-                ]
-            except NotFound as missing:
-                found[f"arms[{place}]"] = [missing.message]
-        return found
-
-    def _require_version(self, version: Any) -> None:
-        if isinstance(version, bool) or not isinstance(version, int) or abs(version) >= 2**31:
-            raise NotFound("A workflow version is a whole number.")
-        self.workflows.config(version)
-
-    def _refuse_collisions(self, definition: Definition) -> None:
-        """Two experiments at once must not break together what each leaves whole."""
-        others = [
-            stored_definition(row.definition or {})
-            for row in self.session.scalars(
-                select(Experiment).where(
-                    Experiment.source == API,
-                    Experiment.status.in_([str(Status.RUNNING), str(Status.PAUSED)]),
-                    Experiment.name != definition.name,
-                )
-            )
-        ]
-        if len(others) >= MOST_LIVE:
-            raise Conflict(f"{MOST_LIVE} experiments run already; stop one first.")
-        if definition.kind in UNSHOWN:
-            return
-        for other in others:
-            if other.kind not in UNSHOWN:
-                self._refuse_collision(definition, other)
-
-    def _refuse_collision(self, one: Definition, other: Definition) -> None:
-        pinned = self.workflows.in_force()
-        config = self.workflows.config(pinned.version)
-        for theirs in other.arms:
-            try:
-                base = changed(config["workflow"], pinned.workflow, theirs.config)
-                workflow = shown(
-                    config["workflow"], config["tests"], pinned.workflow, theirs.config
-                )
-            except WorkflowInvalid:
-                # It was whole when it began, and is shown to nobody since.
-                continue
-            for mine in one.arms:
-                try:
-                    shown(base, config["tests"], workflow, mine.config)
-                except WorkflowInvalid as error:
-                    why = f"{mine.name} together with {theirs.name} of {other.name} breaks it: "
-                    raise Conflict(f"{why}{error}", code="experiments_collide") from None
-
-    def _winner(
-        self, row: Experiment, definition: Definition, arm: str
-    ) -> tuple[Mapping[str, Any], Any] | None:
-        """The configuration and tests to publish for a winner; None if nothing would change."""
-        pinned = self.workflows.in_force()
-        config = self.workflows.config(pinned.version)
-        change = definition.arm(arm).config
-        if change.get("workflow_version") is not None:
-            if change["workflow_version"] == pinned.version:
-                return None
-            chosen = self.workflows.config(change["workflow_version"])
-            return chosen["workflow"], chosen["tests"]
-        if row.source == API:
-            if not change:
-                return None
-            shown(config["workflow"], config["tests"], pinned.workflow, change)
-            return changed(config["workflow"], pinned.workflow, change), config["tests"]
-        bare = _without_test(config, row.name)
-        mine = {part: change[part] for part in _OF_TESTS if part in change}
-        shown(bare["workflow"], bare["tests"], pinned.workflow, mine)
-        return changed(bare["workflow"], pinned.workflow, mine), bare["tests"]
 
     # Rows
 
@@ -464,7 +362,7 @@ def of_test(test: Test) -> Definition:
     """A test of the workflow as an experiment; it is judged by qualified leads."""
     parts = {part for arm in test.arms for part in arm.config}
     kind = Kind.TEXT
-    if parts & set(_OF_TESTS):
+    if parts & set(OF_TESTS):
         kind = Kind.QUESTION_ORDER if "order" in parts else Kind.GREETING
     arms = tuple(Arm(arm.name, arm.weight, arm.config) for arm in test.arms)
     return Definition(test.name, kind, arms, test.control.name, "sql")
@@ -495,18 +393,6 @@ def _refuse_after_the_end(before: Definition, after: Definition) -> None:
         raise Conflict(
             "This experiment is over; only its description changes.", code="edit_refused"
         )
-
-
-def _without_test(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A version's data without one of its tests, wherever it stands."""
-    workflow = dict(config["workflow"])
-    for place in ("ACTIVE_TESTS", "active_tests"):
-        if isinstance(workflow.get(place), Mapping):
-            workflow[place] = {k: one for k, one in workflow[place].items() if k != name}
-    tests = config["tests"]
-    if isinstance(tests, Mapping):
-        tests = {key: one for key, one in tests.items() if key != name}
-    return {"workflow": workflow, "tests": tests}
 
 
 def _said(why: str, step: str) -> str:

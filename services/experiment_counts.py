@@ -30,15 +30,21 @@ class Seen:
     part: str
     exposed: int
     mature: Mapping[float, int]
+    excluded: str | None = None
 
 
 @dataclass(frozen=True)
 class Reached:
-    """Conversions of mature exposures within their window, in the same parts."""
+    """Conversions to a goal in the same parts: all, and those that count.
 
+    What counts came within the window after an exposure that is old enough.
+    """
+
+    metric: str
     arm: str
     epoch: int
     part: str
+    total: int
     converted: int
 
 
@@ -51,7 +57,7 @@ class ExperimentCounts:
         self.now = now
 
     def seen(self, windows: Iterable[float], segment: str | None = None) -> list[Seen]:
-        """The exposures that count, by arm, epoch and day, or segment instead of the day."""
+        """Exposures by arm, epoch and day, or segment instead of the day; excluded ones apart."""
         asked = sorted(set(windows))
         part = self._part(Exposure.exposed_at, segment)
         # Counted by ends of windows: one reading of the table for all of them.
@@ -59,13 +65,12 @@ class ExperimentCounts:
             func.sum(case((Exposure.exposed_at <= self.now - timedelta(days=window), 1), else_=0))
             for window in asked
         ]
-        statement = select(Exposure.arm, Exposure.epoch, part, func.count(), *sums)
+        by = (Exposure.arm, Exposure.epoch, part, Exposure.excluded)
+        statement = select(*by, func.count(), *sums)
         if segment:
             statement = statement.outerjoin(Conversation, Conversation.id == Exposure.session_id)
         rows = self.session.execute(
-            statement.where(
-                Exposure.experiment == self.experiment, Exposure.excluded.is_(None)
-            ).group_by(Exposure.arm, Exposure.epoch, part)
+            statement.where(Exposure.experiment == self.experiment).group_by(*by)
         )
         return [
             Seen(
@@ -74,24 +79,43 @@ class ExperimentCounts:
                 _named(what),
                 count,
                 {w: int(n or 0) for w, n in zip(asked, counts, strict=True)},
+                why,
             )
-            for arm, epoch, what, count, *counts in rows
+            for arm, epoch, what, why, count, *counts in rows
         ]
 
-    def reached(self, metric: str, window: float, segment: str | None = None) -> list[Reached]:
-        """The conversions of a goal that count, in the same parts."""
+    def reached(self, windows: Mapping[str, float], segment: str | None = None) -> list[Reached]:
+        """The conversions of several goals that count, in the same parts: one reading for all.
+
+        `windows` are the days of each goal, by the name under which it is stored; of goals that
+        are not named the total alone is told.
+        """
+        asked = sorted(set(windows.values()))
         part = self._part(Conversion.exposed_at, segment)
-        statement = select(Conversion.arm, Conversion.epoch, part, func.count())
+        sums = [func.sum(case((and_(*self._in_window(one)), 1), else_=0)) for one in asked]
+        statement = select(
+            *(Conversion.metric, Conversion.arm, Conversion.epoch, part, func.count()), *sums
+        )
         if segment:
             statement = statement.outerjoin(Exposure, _same_unit()).outerjoin(
                 Conversation, Conversation.id == Exposure.session_id
             )
         rows = self.session.execute(
-            statement.where(*self._counted(metric, window)).group_by(
-                Conversion.arm, Conversion.epoch, part
-            )
+            statement.where(
+                Conversion.experiment == self.experiment, Conversion.excluded.is_(None)
+            ).group_by(Conversion.metric, Conversion.arm, Conversion.epoch, part)
         )
-        return [Reached(arm, epoch, _named(what), count) for arm, epoch, what, count in rows]
+        return [
+            Reached(
+                metric,
+                arm,
+                int(epoch or 0),
+                _named(what),
+                total,
+                dict(zip(asked, map(int, counts), strict=True)).get(windows.get(metric, -1.0), 0),
+            )
+            for metric, arm, epoch, what, total, *counts in rows
+        ]
 
     def values(self, metric: str, window: float) -> list[tuple[str, int, float]]:
         """The value of each conversion of a goal: arm, epoch, value."""
@@ -101,28 +125,6 @@ class ExperimentCounts:
             )
         )
         return [(arm, int(epoch or 0), float(value or 0)) for arm, epoch, value in rows]
-
-    def base_rates(self, control: str) -> dict[str, int]:
-        """How many units of the control have reached each goal so far."""
-        rows = self.session.execute(
-            select(Conversion.metric, func.count())
-            .where(
-                Conversion.experiment == self.experiment,
-                Conversion.arm == control,
-                Conversion.excluded.is_(None),
-            )
-            .group_by(Conversion.metric)
-        )
-        return {metric: count for metric, count in rows}
-
-    def excluded(self) -> dict[str, int]:
-        """Exposures that do not count, by the reason."""
-        rows = self.session.execute(
-            select(Exposure.excluded, func.count())
-            .where(Exposure.experiment == self.experiment, Exposure.excluded.is_not(None))
-            .group_by(Exposure.excluded)
-        )
-        return {str(why): count for why, count in rows}
 
     def exposure_rows(self, after: int, limit: int) -> Sequence[Any]:
         """Exposures one by one with what was drawn for them, after a row's number."""
@@ -162,11 +164,17 @@ class ExperimentCounts:
         return func.date(moment)
 
     def _counted(self, metric: str, window: float) -> list[ColumnElement[bool]]:
-        """A conversion after its exposure, within the window, the exposure itself old enough."""
+        """A conversion to a goal that counts."""
         return [
             Conversion.experiment == self.experiment,
             Conversion.metric == metric,
             Conversion.excluded.is_(None),
+            *self._in_window(window),
+        ]
+
+    def _in_window(self, window: float) -> list[ColumnElement[bool]]:
+        """After its exposure, within the window, the exposure itself old enough."""
+        return [
             Conversion.exposed_at <= self.now - timedelta(days=window),
             Conversion.converted_at >= Conversion.exposed_at,
             self._seconds_between() <= window * DAY_SECONDS,

@@ -116,10 +116,10 @@ class _Reading:
         declared = (definition.metric, *definition.metrics)
         # A goal that was not named before the start is looked at by itself, for exploring.
         self.family = declared if metric in declared else (metric,)
-        windows = {
-            definition.window_of(one) for one in (*self.family, *definition.guardrails, *METRICS)
-        }
-        self.seen = counts.seen(windows)
+        windows = {definition.window_of(one) for one in (*self.family, *definition.guardrails)}
+        all_seen = counts.seen(windows)
+        self.seen = [one for one in all_seen if one.excluded is None]
+        self.left_out = [one for one in all_seen if one.excluded is not None]
 
     def report(self) -> dict[str, Any]:
         """The whole, ready to be sent."""
@@ -189,18 +189,14 @@ class _Reading:
 
     def _reached(self, metric: str) -> list[Reached]:
         stored, _ = stored_metric(metric)
-        return self._kept(stored, self.definition.window_of(metric))
-
-    def _kept(self, stored: str, window: float) -> list[Reached]:
-        """Each goal's conversions are read once."""
-        key = (stored, window)
-        if key not in self._cache:
-            self._cache[key] = self.counts.reached(stored, window)
-        return self._cache[key]
+        return [one for one in self._all_reached if one.metric == stored]
 
     @cached_property
-    def _cache(self) -> dict[tuple[str, float], list[Reached]]:
-        return {}
+    def _all_reached(self) -> list[Reached]:
+        metrics = {self.metric, *self.family, *self.definition.guardrails}
+        return self.counts.reached(
+            {stored_metric(one)[0]: self.definition.window_of(one) for one in metrics}
+        )
 
     def _arm(self, arm: str, window: float) -> dict[str, Any]:
         exposed = self._mature(window, arm)
@@ -230,13 +226,13 @@ class _Reading:
         }
 
     def _multiple(self) -> dict[str, Any]:
-        left_out = self.counts.excluded()
-        units = left_out.get("multiple", 0)
+        units = sum(one.exposed for one in self.left_out if one.excluded == "multiple")
+        aliases = sum(one.exposed for one in self.left_out if one.excluded == "alias")
         share = units / max(units + self._exposed(), 1)
         return {
             "units": units,
             "share": share,
-            "aliases": left_out.get("alias", 0),
+            "aliases": aliases,
             "warning": share >= MULTIPLE_WARNING,
         }
 
@@ -372,7 +368,7 @@ class _Reading:
 
         segments: dict[str, list[Split]] = {}
         for segment in SEGMENTS:
-            seen = self.counts.seen([0.0], segment)
+            seen = [one for one in self.counts.seen([0.0], segment) if one.excluded is None]
             for part in {one.part for one in seen}:
                 mine = [one for one in seen if one.part == part]
                 segments[f"{segment} {part}"] = self._splits(mine)
@@ -415,8 +411,10 @@ class _Reading:
 
         window = self.definition.window_of(self.metric)
         stored, _ = stored_metric(self.metric)
-        seen = self.counts.seen([window], segment)
-        reached = self.counts.reached(stored, window, segment)
+        seen = [one for one in self.counts.seen([window], segment) if one.excluded is None]
+        reached = [
+            one for one in self.counts.reached({stored: window}, segment) if one.metric == stored
+        ]
         goal = self._goal(stored)
         parts = {
             part: Measured(
@@ -470,11 +468,15 @@ class _Reading:
 
         days = {one.part for one in self.seen}
         per_day = self._exposed() / len(days) if days else 0.0
-        seen = self._exposed(self.definition.control)
+        control = self.definition.control
+        seen, reached = self._exposed(control), dict.fromkeys(METRICS, 0)
+        for one in self._all_reached:
+            if one.arm == control and one.metric in reached:
+                reached[one.metric] += one.total
         goals = [
             power.Goal(metric, count / seen, self.definition.window_of(metric))
-            for metric, count in self.counts.base_rates(self.definition.control).items()
-            if metric in METRICS and 0 < count < seen
+            for metric, count in reached.items()
+            if 0 < count < seen
         ]
         traffic = power.Traffic(per_day, max(len(self.definition.arms), 2))
         plans = power.earlier_goals(goals, hoped, traffic, patience=PATIENCE_DAYS)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ab_testing_service import ABTestingService, Arrival, Seated, visitor_attributes
-from engine.experiments import read_forced
+from ab_testing_service import (
+    API,
+    ABTestingService,
+    Arrival,
+    Seated,
+    shown_version,
+    visitor_attributes,
+)
+from engine.experiments import Status, read_forced, stored_definition
+from engine.workflow import Test
+from models import Experiment
 from services.resources import Resources
 from services.workflow_service import WorkflowService
 
@@ -33,6 +43,7 @@ class ExperimentSeats:
     """Takes a visitor through every experiment that is open to them."""
 
     def __init__(self, session: Session, resources: Resources) -> None:
+        self.session = session
         self.workflows = WorkflowService(session, resources)
         self.experiments = ABTestingService(session, resources)
 
@@ -45,7 +56,7 @@ class ExperimentSeats:
         if not takes_part:
             return Seating(pinned.version, outside)
         wanted = read_forced(visit.get("leadline_force"))
-        forced, shown = self.experiments.preview(wanted, pinned.workflow.tests)
+        forced, shown = self._preview(wanted, pinned.workflow.tests)
         if forced:
             return Seating(shown or pinned.version, outside, forced)
         known = visitor_attributes(visit, visit.get("user_agent") or "")
@@ -63,3 +74,26 @@ class ExperimentSeats:
     def expose(self, seating: Seating, session_id: str, now: datetime) -> None:
         """Log that the visitor was sent what their arms say."""
         self.experiments.expose(seating.seated, session_id, now)
+
+    def _preview(
+        self, wanted: Mapping[str, str], tests: Sequence[Test]
+    ) -> tuple[dict[str, str], int | None]:
+        """The arms that a preview asked for, where there are such, and the version they show."""
+        arms = {
+            test.name: wanted[test.name]
+            for test in tests
+            if any(arm.name == wanted.get(test.name) for arm in test.arms)
+        }
+        beside = [name for name in wanted if name not in arms]
+        if not beside:
+            return arms, None
+        version = None
+        statement = select(Experiment).where(Experiment.name.in_(beside), Experiment.source == API)
+        for row in self.session.scalars(statement):
+            definition = stored_definition(row.definition or {})
+            arm = wanted[row.name]
+            if arm in definition.weights:
+                # What a draft says may still change, and must not be taken for what was shown.
+                arms[row.name] = arm + (f"~{row.revision}" if row.status == Status.DRAFT else "")
+                version = shown_version(definition, arm) or version
+        return arms, version

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.experiment_people import ExperimentPeople
 from tests.api.conftest import Caller, at_once, refused
 
 GREETING: dict[str, Any] = {
@@ -306,12 +307,12 @@ def test_an_experiment_is_only_for_those_it_is_meant_for(
     assert lite.rows("SELECT count(*) FROM assignments") == [(int(takes_part),)]
 
 
-def test_a_visitor_who_comes_back_is_a_returning_one(plain: Caller) -> None:
-    _start(plain, visitor_id="v")
-    _run(plain, targeting={"returning": True})
+def test_a_visitor_who_comes_back_is_a_returning_one(lite: Caller) -> None:
+    _start(lite, visitor_id="v")
+    _run(lite, targeting={"returning": True})
 
-    assert "hello" in _start(plain, visitor_id="v")["variants"]
-    assert "hello" not in _start(plain, visitor_id="w")["variants"]
+    assert "hello" in _start(lite, visitor_id="v")["variants"]
+    assert "hello" not in _start(lite, visitor_id="w")["variants"]
 
 
 def test_experiments_of_one_group_never_share_a_visitor(lite: Caller) -> None:
@@ -337,32 +338,32 @@ def test_who_is_held_out_gets_no_experiment_at_all(api: Caller) -> None:
     assert api.staff("GET", "/api/experiments/holdout").json == {"share": 0.5}
 
 
-def test_a_preview_shows_an_arm_and_counts_nothing(plain: Caller) -> None:
-    _create(plain)
-    shown = [_start(plain, leadline_force=f"hello:{arm}", visitor_id="v") for arm in "AB"]
+def test_a_preview_shows_an_arm_and_counts_nothing(lite: Caller) -> None:
+    _create(lite)
+    shown = [_start(lite, leadline_force=f"hello:{arm}", visitor_id="v") for arm in "AB"]
 
     assert shown[1]["greeting"] == "Grow your shop with us!" != shown[0]["greeting"]
     session = shown[1]["session_id"]
-    plain.behave(session, "clicked_demo")
-    told = plain.post("/api/ab-test/variant/hello", {"session_id": session}).json
+    lite.behave(session, "clicked_demo")
+    told = lite.post("/api/ab-test/variant/hello", {"session_id": session}).json
     assert told["variant"] == "B"
     body = {"session_id": session, "test_name": "hello", "conversion_type": "clicked"}
-    assert plain.post("/api/ab-test/conversion", body).json["logged"] is False
-    plain.relay()
+    assert lite.post("/api/ab-test/conversion", body).json["logged"] is False
+    lite.relay()
     for table in ("assignments", "exposures", "conversions"):
-        assert plain.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
-    assert plain.differences() == []
+        assert lite.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
+    assert lite.differences() == []
 
 
-def test_programs_get_the_control_and_no_row(plain: Caller) -> None:
-    _run(plain)
+def test_programs_get_the_control_and_no_row(lite: Caller) -> None:
+    _run(lite)
     for _ in range(8):
-        reply = plain.post("/api/session/start", {}, User_Agent="Googlebot/2.1")
+        reply = lite.post("/api/session/start", {}, User_Agent="Googlebot/2.1")
         assert "hello" not in reply.json["variants"]
         path = "/api/ab-test/variant/hello"
-        told = plain.post(path, {"session_id": reply.json["session_id"]})
+        told = lite.post(path, {"session_id": reply.json["session_id"]})
         assert told.json["variant"] == "A"
-    assert plain.rows("SELECT count(*) FROM assignments") == [(0,)]
+    assert lite.rows("SELECT count(*) FROM assignments") == [(0,)]
 
 
 # Edits while it runs
@@ -460,42 +461,42 @@ def _fill(
 
 def test_a_clear_winner_is_named_in_the_shape_that_clients_rely_on(plain: Caller) -> None:
     _run(plain)
-    _fill(plain, {"A": 0.10, "B": 0.20}, 1000)
+    _fill(plain, {"A": 0.10, "B": 0.25}, 400)
 
     said = _results(plain)
     assert [
         {key: arm[key] for key in ("arm", "exposed", "waiting", "converted", "rate")}
         for arm in said["arms"]
     ] == [
-        {"arm": "A", "exposed": 1000, "waiting": 0, "converted": 100, "rate": 0.1},
-        {"arm": "B", "exposed": 1000, "waiting": 0, "converted": 200, "rate": 0.2},
+        {"arm": "A", "exposed": 400, "waiting": 0, "converted": 40, "rate": 0.1},
+        {"arm": "B", "exposed": 400, "waiting": 0, "converted": 100, "rate": 0.25},
     ]
     (effect,) = said["effects"]
-    assert effect["arm"] == "B" and effect["lift"] == pytest.approx(1.0)
+    assert effect["arm"] == "B" and effect["lift"] == pytest.approx(1.5)
     low, high = effect["interval"]
-    assert 0 < low < 1 < high and effect["p_always_valid"] < 0.001
+    assert 0 < low < 1.5 < high and effect["p_always_valid"] < 0.01
     assert said["srm"]["p"] == pytest.approx(1.0)
     assert said["verdict"]["decision"] == "winner"
     assert said["verdict"]["sentence"].endswith("per 1,000 visitors; you may stop now.")
     assert said["window"]["days"] == 1.0
 
 
-def test_no_effect_is_too_early_and_says_how_many_visitors_are_missing(plain: Caller) -> None:
-    _run(plain)
-    _fill(plain, {"A": 0.10, "B": 0.10}, 300)
+def test_no_effect_is_too_early_and_says_how_many_visitors_are_missing(lite: Caller) -> None:
+    _run(lite)
+    _fill(lite, {"A": 0.10, "B": 0.10}, 300)
 
-    said = _results(plain)
+    said = _results(lite)
     assert said["verdict"]["decision"] == "too_early"
     assert said["verdict"]["sentence"].startswith("Too early: about ")
     assert said["plan"]["more_visitors"] > 1000 and said["plan"]["days"] > 1
 
 
-def test_a_broken_split_locks_the_verdict(plain: Caller) -> None:
-    _run(plain)
-    _fill(plain, {"A": 0.10}, 900)
-    _fill(plain, {"B": 0.20}, 600)
+def test_a_broken_split_locks_the_verdict(lite: Caller) -> None:
+    _run(lite)
+    _fill(lite, {"A": 0.10}, 900)
+    _fill(lite, {"B": 0.20}, 600)
 
-    said = _results(plain)
+    said = _results(lite)
     assert said["srm"]["flagged"] and said["srm"]["p"] < 0.001
     assert said["verdict"]["decision"] == "locked"
     assert [one["expected"] for one in said["srm"]["arms"]] == [750, 750]
@@ -546,16 +547,16 @@ def test_segments_are_shown_with_a_warning(plain: Caller) -> None:
     assert "2 segments" in said["warning"]
 
 
-def test_a_whole_journey_reaches_the_results(plain: Caller) -> None:
-    _run(plain, metric="sql", metrics=["deal_won"])
-    session = plain.reference(visitor_id="v")
-    plain.relay()
-    plain.clock.advance(2 * 86_400)
+def test_a_whole_journey_reaches_the_results(lite: Caller) -> None:
+    _run(lite, metric="sql", metrics=["deal_won"])
+    session = lite.reference(visitor_id="v")
+    lite.relay()
+    lite.clock.advance(2 * 86_400)
 
-    arm = plain.rows("SELECT arm FROM assignments")[0][0]
-    said = {one["arm"]: one["converted"] for one in _results(plain)["arms"]}
+    arm = lite.rows("SELECT arm FROM assignments")[0][0]
+    said = {one["arm"]: one["converted"] for one in _results(lite)["arms"]}
     assert said == {"A": int(arm == "A"), "B": int(arm == "B")}
-    assert plain.score(session) == 80
+    assert lite.score(session) == 80
 
 
 def test_the_raw_rows_come_as_csv_a_page_at_a_time(plain: Caller) -> None:
@@ -633,8 +634,8 @@ def test_who_saw_two_arms_is_not_counted_and_shown(plain: Caller) -> None:
     b = [unit for unit, arm in arms.items() if arm == "B"][:1]
     with plain.unit() as services:
         now = plain.clock.now()
-        assert services.experiments.join(a, now) == a[0]
-        assert services.experiments.join([a[0], b[0]], now) in (a[0], b[0])
+        assert services.make(ExperimentPeople).join(a, now) == a[0]
+        assert services.make(ExperimentPeople).join([a[0], b[0]], now) in (a[0], b[0])
     plain.clock.advance(2 * 86_400)
 
     said = _results(plain)
@@ -644,20 +645,20 @@ def test_who_saw_two_arms_is_not_counted_and_shown(plain: Caller) -> None:
     assert again == arms[plain.rows("SELECT DISTINCT canonical FROM unit_aliases")[0][0]]
 
 
-def test_a_second_device_with_the_same_arm_counts_as_one_person(plain: Caller) -> None:
-    _run(plain)
+def test_a_second_device_with_the_same_arm_counts_as_one_person(lite: Caller) -> None:
+    _run(lite)
     arms: dict[str, list[str]] = {"A": [], "B": []}
     for number in range(12):
-        plain.clock.advance(1)
-        started = _start(plain, visitor_id=f"v{number}")
+        lite.clock.advance(1)
+        started = _start(lite, visitor_id=f"v{number}")
         arms[started["variants"]["hello"]].append(f"v{number}")
-        plain.behave(started["session_id"], "clicked_demo")
-    plain.relay()
-    with plain.unit() as services:
-        services.experiments.join(list(reversed(arms["A"][:2])), plain.clock.now())
-    plain.clock.advance(2 * 86_400)
+        lite.behave(started["session_id"], "clicked_demo")
+    lite.relay()
+    with lite.unit() as services:
+        services.make(ExperimentPeople).join(list(reversed(arms["A"][:2])), lite.clock.now())
+    lite.clock.advance(2 * 86_400)
 
-    said = _results(plain)
+    said = _results(lite)
     assert sum(one["exposed"] for one in said["arms"]) == 11
     assert sum(one["converted"] for one in said["arms"]) == 11
     assert said["multiple"] == {"units": 0, "share": 0.0, "aliases": 1, "warning": False}
