@@ -171,6 +171,7 @@ RELAYED = frozenset(
         FactKind.LEAD_CREATED,
         FactKind.LEAD_CLASSIFIED,
         FactKind.LEAD_EDITED,
+        FactKind.LEAD_IMPORTED,
         FactKind.LEAD_ASSIGNED,
         FactKind.LEAD_STAGED,
         FactKind.ACTIVITY_LOGGED,

@@ -29,6 +29,9 @@ def _renew_scores(services: Services, lead_id: int | None, facts: Sequence[Event
 def _predict(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
     if lead_id is not None:
         services.predictions.on_facts(lead_id)
+    elif services.predictions.store.promoted():
+        # A whole table of leads came into sight.
+        services.predictions.request(by="relay")
 
 
 def _raise_alerts(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
@@ -81,6 +84,7 @@ SUBSCRIBERS = (
                 FactKind.PROFILE_UPDATED,
                 FactKind.LEAD_CREATED,
                 FactKind.LEAD_EDITED,
+                FactKind.LEAD_IMPORTED,
                 FactKind.ACTIVITY_LOGGED,
             }
         ),

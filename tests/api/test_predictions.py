@@ -25,6 +25,7 @@ from services import Services
 from services.model_store import load
 from services.training_rows import Example
 from tests.api.conftest import Caller, refused
+from tests.api.test_imports import bring_in
 from tests.servers.watch import ROOT
 
 
@@ -251,6 +252,31 @@ def test_a_lead_gets_its_probability_after_each_of_its_facts(plain: Caller) -> N
     assert first["probability"] is not None
     assert second["probability"] > first["probability"] + 0.2
     assert [row["profile"] for row in second["score_history"]].count("ml_probability") == 2
+
+
+def test_an_imported_table_is_predicted_and_teaches_what_it_knows(api: Caller) -> None:
+    rng = random.Random(2)
+    lines = ["name,trade,size,outcome"]
+    for number in range(120):
+        won = rng.random() < 0.4
+        trade = rng.choice(["shop", "bar"]) if rng.random() < 0.7 else ("bar" if won else "shop")
+        lines.append(
+            f"L{number},{trade},{rng.gauss(0.9 if won else 0, 1):.2f},{'yes' * won or 'no'}"
+        )
+    bring_in(api, "\n".join(lines))
+
+    assert train(api)["promoted"] is True
+    bring_in(api, "name,trade,size\nNew one,bar,2.0\n")
+    api.relay()
+    work(api)
+
+    (new,) = api.staff("GET", "/api/leads", q="New one").json["leads"]
+    assert new["probability"] > 0.5
+    kinds = {
+        one["feature"]
+        for one in api.staff("GET", f"/api/leads/{new['id']}").json["explanation"]["contributions"]
+    }
+    assert kinds == {"trade", "size"}
 
 
 def test_a_relay_that_has_read_no_model_leaves_the_lead_to_a_job(lite: Caller) -> None:
