@@ -62,6 +62,8 @@ TITLES: dict[str, str] = {
 }
 DIGEST_SHOWS = 20
 # Where a place asks for a pause and does not say how long.
+# So exactly people want to know when a place was last reached.
+SEEN_OFTEN = timedelta(minutes=1)
 SHORTEST_PAUSE = timedelta(seconds=30)
 
 
@@ -362,11 +364,12 @@ class NotificationService:
     ) -> DeliveryStatus:
         """Write down one attempt; the destination learns from it too."""
         now = self.resources.clock.now()
-        place = self.session.get_one(
-            Destination, prepared.delivery.destination_id, with_for_update=True
-        )
+        place = self.session.get_one(Destination, prepared.delivery.destination_id)
         result = self._settlement(prepared, outcome, seconds, now)
-        self._learn(place, outcome, now)
+        if _teaches(place, outcome, now):
+            # Not for each message: relays that send to one place would wait for one another.
+            self.session.refresh(place, with_for_update={"key_share": True})
+            self._learn(place, outcome, now)
         outbox.settle(self.session, prepared.delivery, result, now)
         self.resources.metrics.delivery(place.channel, str(result.status))
         return result.status
@@ -402,7 +405,9 @@ class NotificationService:
         self, prepared: Prepared, error: DeliveryError
     ) -> tuple[DeliveryStatus, timedelta | None]:
         """The state after a failure and how long it waits (None: never by itself)."""
-        attempts, jitter = prepared.delivery.attempts, secrets.SystemRandom().random()
+        jitter = secrets.SystemRandom().random()
+        # The schedule goes on by failures; a pause that the receiver asked for is none.
+        attempts = max(1, prepared.delivery.attempts - self._count(prepared, outbox.PAUSED))
         if isinstance(error, ItemRefused):
             return DeliveryStatus.DEAD, None
         if isinstance(error, ConnectionRefused):
@@ -410,7 +415,7 @@ class NotificationService:
         if isinstance(error, OutcomeUnknown):
             again = retry.next_try_of_unknown(
                 attempts,
-                self._unknowns(prepared.delivery.id) + 1,
+                self._count(prepared, DeliveryStatus.UNKNOWN) + 1,
                 is_idempotent=prepared.channel.idempotent,
                 jitter=jitter,
             )
@@ -419,25 +424,23 @@ class NotificationService:
         wait = retry.next_try(attempts, jitter=jitter, after=after)
         return (DeliveryStatus.DEAD if wait is None else DeliveryStatus.RETRY), wait
 
-    def _unknowns(self, delivery_id: str) -> int:
-        """How many attempts so far ended without an answer."""
+    def _count(self, prepared: Prepared, outcome: str) -> int:
+        """How many attempts so far ended like this."""
         return self.session.scalars(
             select(func.count()).where(
-                DeliveryAttempt.delivery_id == delivery_id,
-                DeliveryAttempt.outcome == DeliveryStatus.UNKNOWN,
+                DeliveryAttempt.delivery_id == prepared.delivery.id,
+                DeliveryAttempt.outcome == outcome,
             )
         ).one()
 
     def _learn(self, place: Destination, outcome: Receipt | DeliveryError, now: datetime) -> None:
         """A place that answers is well; one that fails for days, or says so, is stopped."""
         if isinstance(outcome, Receipt):
-            place.failing_since = place.last_failed_at = place.paused_until = None
+            place.failing_since = place.last_failed_at = None
             place.last_delivered_at = now
             return
         if isinstance(outcome, ConnectionRefused):
             self._stop(place, outcome.reason, now)
-            return
-        if isinstance(outcome, ItemRefused):
             return
         since = retry.failing_since(place.failing_since, place.last_failed_at, now)
         place.failing_since, place.last_failed_at = since, now
@@ -511,6 +514,15 @@ def deliver(prepared: Prepared) -> Receipt:
         secrets=prepared.secrets,
         progress=prepared.delivery.progress,
     )
+
+
+def _teaches(place: Destination, outcome: Receipt | DeliveryError, now: datetime) -> bool:
+    """Whether an attempt says anything new about its destination."""
+    if isinstance(outcome, ItemRefused):
+        return False
+    seen = place.last_delivered_at
+    is_well = place.failing_since is None and seen is not None and now - seen < SEEN_OFTEN
+    return not (is_well and isinstance(outcome, Receipt))
 
 
 def _asked(identifier: str, trigger: str, fact: Event) -> Alert:

@@ -30,6 +30,8 @@ LISTEN_AGAIN, LONGEST_SILENCE = timedelta(seconds=30), timedelta(hours=6)
 # At most so many leases of one destination at a time: a slow one must leave room for the others.
 AT_ONCE = 4
 WORKING, STOPPED = "working", "stopped"
+# The outcome of an attempt after which the receiver asked for a pause: no failure.
+PAUSED = "paused"
 # What goes out by itself even where a place wants digests.
 NEVER_GATHERED = ("digest", "test")
 _DONE = (DeliveryStatus.DELIVERED, DeliveryStatus.DEAD)
@@ -321,14 +323,12 @@ def settle(session: Session, delivery: Delivery, result: Settlement, now: dateti
         "progress": dict(result.progress) if result.progress else None,
         "settled_at": now if final else None,
     }
-    if not result.counts:
-        values["attempts"] = Delivery.attempts - 1
     is_ours = _settled(session, delivery, values)
     session.add(
         DeliveryAttempt(
             delivery_id=delivery.id,
             number=delivery.attempts,
-            outcome=str(result.status),
+            outcome=str(result.status) if result.counts else PAUSED,
             reason=result.reason,
             reply_status=result.reply_status,
             # Who lost the lease may have lost it to an erasure, and replies can quote a lead.

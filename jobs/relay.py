@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 import outbox
+from engine.vocabulary import DeliveryStatus
 from integrations.channels.base import Receipt
 from integrations.errors import DeliveryError, OutcomeUnknown
 from jobs.subscriptions import SUBSCRIBERS, Subscriber
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 FACTS_AT_ONCE = 100
 DELIVERIES_AT_ONCE = 10
+QUERY_CANCELED = "57014"
 LONGEST_UNIT = 0.1
 # SQLite lets in who happens to ask while nobody writes, and who waits asks every 50 ms or so:
 # without a breath after a unit of this length a long queue would lock every visitor out.
@@ -68,10 +70,10 @@ class Relay:
                     if heard:
                         subscriber.react(services, lead_id, heard)
                 services.store.flush()
-        except OperationalError:
-            # The database is away, or wants the unit again: nobody has failed over a fact.
-            raise
         except Exception as error:
+            if isinstance(error, OperationalError) and not _took_too_long(error):
+                # The database is away, or wants the unit again: nobody has failed over a fact.
+                raise
             log.exception("a subscriber failed", lead=lead_id, facts=len(facts))
             outbox.tell_again(
                 session,
@@ -107,14 +109,24 @@ class Relay:
             log.exception("a channel failed", channel=prepared.channel.name)
             outcome = OutcomeUnknown("The program failed while it sent this; see its log.")
         seconds = time.monotonic() - started
-        with unit_of_work(self.resources) as services:
-            status = services.notifications.settle(prepared, outcome, seconds)
+        status = self._settle(prepared, outcome, seconds)
         log.info(
             "delivery settled",
             delivery=prepared.delivery.id,
             channel=prepared.channel.name,
             status=str(status),
         )
+
+    def _settle(
+        self, prepared: Prepared, outcome: Receipt | DeliveryError, seconds: float
+    ) -> DeliveryStatus:
+        """Write it down, twice if need be: what is not written down is sent once more."""
+        try:
+            with unit_of_work(self.resources) as services:
+                return services.notifications.settle(prepared, outcome, seconds)
+        except DBAPIError:
+            with unit_of_work(self.resources) as services:
+                return services.notifications.settle(prepared, outcome, seconds)
 
     def _give_back(self, prepared: Prepared) -> None:
         with unit_of_work(self.resources) as services:
@@ -189,3 +201,8 @@ def _from_both_ends(facts: Sequence[Event]) -> Iterator[tuple[int | None, list[E
         yield waiting.pop()
         if waiting:
             yield waiting.popleft()
+
+
+def _took_too_long(error: OperationalError) -> bool:
+    """Whether PostgreSQL stopped a statement by its time limit: so it will be the next time."""
+    return getattr(error.orig, "pgcode", None) == QUERY_CANCELED

@@ -188,10 +188,23 @@ class DestinationService:
         for identifier in default_addresses(self.resources.settings):
             kept = self.session.get(Destination, identifier)
             if kept is None:
-                self.session.add(_default(identifier, now))
-            elif kept.deleted_at is not None:
-                kept.deleted_at = None
+                kept = _default(identifier, now)
+                self.session.add(kept)
+            kept.deleted_at = None
+            self._mend_if_changed(kept, now)
         self.session.flush()
+
+    def _mend_if_changed(self, row: Destination, now: datetime) -> None:
+        """An operator who mends a variable and starts again need not switch anything on."""
+        mark = self.resources.mark_of(row.id)
+        if row.address == mark:
+            return
+        row.address = mark
+        if row.state == STOPPED:
+            self._mend(row, now)
+            self.session.flush()
+            if row.enabled:
+                outbox.release(self.session, row.id, now, gathers=row.digest is not None)
 
     def _row(self, identifier: str) -> Destination:
         row = self.session.get(Destination, identifier)

@@ -119,7 +119,8 @@ def write(connection: Connection, step: Step) -> None:
 _PREPARE_READ = (
     "PREPARE leadline_read (text, text, text) AS "
     + _READ.format(id="$1", scope="$2", key="$3")
-    + " FOR UPDATE OF s, l"
+    # No key is changed here, so rows of other tables that point to these need not wait.
+    + " FOR NO KEY UPDATE OF s, l"
 )
 _PARAMETERS = (
     *(("session_id", "text"), ("lead_id", "bigint"), ("now", "timestamptz")),

@@ -101,6 +101,15 @@ class Resources:
             return place.address
         return default_addresses(self.settings).get(place.id)
 
+    def mark_of(self, destination_id: str) -> str:
+        """What tells, without giving it away, whether the environment's words for it changed."""
+        said = [default_addresses(self.settings)[destination_id]]
+        if destination_id.startswith("env_email_"):
+            mail = smtp_settings(self.settings)
+            assert mail is not None, "only with a mail server is an address a destination"
+            said += [mail.host, str(mail.port), mail.user, mail.password, mail.sender]
+        return sha256_hex("\n".join([*self.settings.signing_keys()[:1], *said]))[:16]
+
 
 def read_shipped(config: Mapping[str, Any], tests: Mapping[str, Any]) -> Shipped:
     """The shipped workflow, checked; SettingsError holds each problem with its place and remedy."""

@@ -210,6 +210,23 @@ def test_a_process_with_a_poorer_environment_takes_no_place_from_the_others(
     assert (place["id"], place["state"]) == ("env_slack", "working")
 
 
+def test_a_mended_variable_switches_its_place_on_again(
+    make_caller: MakeCaller, database_url: str
+) -> None:
+    before = make_caller(database_url, SLACK_WEBHOOK_URL=SLACK)
+    before.staff("GET", "/api/destinations")
+    with before.unit() as services:
+        services.session.get_one(Destination, "env_slack").state = "stopped"
+
+    same = make_caller(database_url, SLACK_WEBHOOK_URL=SLACK)
+    assert same.staff("GET", "/api/destinations/env_slack").json["state"] == "stopped"
+    mended = make_caller(database_url, SLACK_WEBHOOK_URL=SLACK + "2")
+
+    assert mended.staff("GET", "/api/destinations/env_slack").json["state"] == "working"
+    with mended.unit() as services:
+        assert "hooks" not in services.session.get_one(Destination, "env_slack").address
+
+
 # The log
 
 

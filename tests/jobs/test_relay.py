@@ -549,3 +549,15 @@ def test_erasure_finds_what_a_script_had_sent_of_the_lead(
             assert services.session.scalars(facts).one().personal is None
             asked = select(Delivery).where(Delivery.trigger == "requested")
             assert services.session.scalars(asked).one().status == "dead"
+
+
+def test_a_pause_is_a_try_and_no_failure(desk: Desk) -> None:
+    desk.add(triggers=["demo_requested"])
+    desk.receiver.says(429, {"Retry-After": "60"})
+    desk.demo(desk.shop.start()["session_id"])
+    for _ in range(9):
+        desk.work()
+        desk.shop.clock.advance(70)  # type: ignore[attr-defined]
+
+    assert desk.only()["status"] == "retry"
+    assert desk.only()["attempts"] == 9
