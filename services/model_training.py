@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from errors import Invalid
+from lib.crypto import sha256_hex
 from ml import drift, registry
 from ml.features import Choice, Stage, frame_of
 from ml.labels import Case, patience, ripe
@@ -49,7 +50,7 @@ class Learned:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """The ripe rows of one stage, in the order of time."""
 
     frame: dict[str, list[Any]]
@@ -77,7 +78,7 @@ def learn(
     watched: dict[str, Mapping[str, Any]] = {}
     notes: list[str] = []
     for stage in (Stage.BEFORE_CONTACT, Stage.AFTER_CONTACT):
-        rows = _rows(examples, now, stage)
+        rows = ordered_rows(examples, now, stage)
         incumbent = incumbents.get(stage)
         if stage is Stage.AFTER_CONTACT and label_for(rows.won) == RULES:
             continue
@@ -91,14 +92,18 @@ def learn(
     return Learned(versions, watched, notes)
 
 
-def _rows(examples: Sequence[Example], now: datetime, stage: Stage) -> _Rows:
-    """The examples of a stage that are ripe; who fell silent long ago counts as lost."""
+def ordered_rows(examples: Sequence[Example], now: datetime, stage: Stage) -> Rows:
+    """The examples of a stage that are ripe; who fell silent long ago counts as lost.
+
+    They stand in the order of their days and at random within one: what came in together, such as
+    a file without dates, has no newest part by which a model could be judged.
+    """
     mine = {
-        str(one.lead_id): one
+        sha256_hex(str(one.lead_id)): one
         for one in examples
         if stage is Stage.BEFORE_CONTACT or one.after_contact is not None
     }
-    cases = [Case(key, one.seen_at, one.won, one.decided_at) for key, one in mine.items()]
+    cases = [Case(key, _day(one.seen_at), one.won, one.decided_at) for key, one in mine.items()]
     labels = ripe(cases, now, silence=max(patience(cases), LEAST_SILENCE))
     chosen = [mine[case.lead] for case in labels.cases]
     after = stage is Stage.AFTER_CONTACT
@@ -107,10 +112,14 @@ def _rows(examples: Sequence[Example], now: datetime, stage: Stage) -> _Rows:
     for name in POINTS:
         frame.setdefault(name, [None] * len(records))
     decided = [one.decided_at for one in chosen]
-    return _Rows(frame, labels.won, decided, labels.left_out)
+    return Rows(frame, labels.won, decided, labels.left_out)
 
 
-def _stage(rows: _Rows, choice: Choice, incumbent: Incumbent | None) -> list[NewVersion]:
+def _day(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _stage(rows: Rows, choice: Choice, incumbent: Incumbent | None) -> list[NewVersion]:
     """The versions of one stage: the candidate with its verdict, or the fallback."""
     serves_rules = incumbent is None or incumbent.model.label == RULES
     if label_for(rows.won) == RULES:
@@ -136,7 +145,7 @@ def _stage(rows: _Rows, choice: Choice, incumbent: Incumbent | None) -> list[New
     return [*made, _version(rows, rules, True, [*reasons, told])]
 
 
-def _version(rows: _Rows, model: Model, promote: bool, reasons: Sequence[str]) -> NewVersion:
+def _version(rows: Rows, model: Model, promote: bool, reasons: Sequence[str]) -> NewVersion:
     packed = registry.pack(model)
     begin, end = rows.window
     return NewVersion(
@@ -152,13 +161,13 @@ def _version(rows: _Rows, model: Model, promote: bool, reasons: Sequence[str]) -
     )
 
 
-def _new_rows(rows: _Rows, incumbent: Incumbent) -> npt.NDArray[np.bool_]:
+def _new_rows(rows: Rows, incumbent: Incumbent) -> npt.NDArray[np.bool_]:
     """The rows that were decided after the last one that the model learned from."""
     last = incumbent.data_to
     return np.array([at is not None and (last is None or at > last) for at in rows.decided], bool)
 
 
-def _watch(rows: _Rows, incumbent: Incumbent | None) -> Mapping[str, Any] | None:
+def _watch(rows: Rows, incumbent: Incumbent | None) -> Mapping[str, Any] | None:
     """How the outcomes since then, and the leads themselves, differ from what was learned."""
     if incumbent is None or not len(rows.won):
         return None
@@ -176,7 +185,7 @@ def _watch(rows: _Rows, incumbent: Incumbent | None) -> Mapping[str, Any] | None
 
 
 def _repaired(
-    rows: _Rows, incumbent: Incumbent, seen: Mapping[str, Any], found: Sequence[NewVersion]
+    rows: Rows, incumbent: Incumbent, seen: Mapping[str, Any], found: Sequence[NewVersion]
 ) -> list[NewVersion]:
     """The model in service with its intercept mended, where that is due and no better one came."""
     if any(one.promote for one in found) or seen["next_step"] != "intercept":

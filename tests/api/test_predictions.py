@@ -18,13 +18,14 @@ from engine.vocabulary import FactKind
 from errors import Invalid
 from jobs.tasks import Worker
 from jobs.training import train_now
-from ml.features import known
+from ml.features import Stage, known
 from models import Lead
 from outbox import NewFact
 from services import Services
 from services.model_store import load
+from services.model_training import ordered_rows
 from services.training_rows import Example
-from tests.api.conftest import Caller, refused
+from tests.api.conftest import START, Caller, refused
 from tests.api.test_imports import bring_in
 from tests.servers.watch import ROOT
 
@@ -205,6 +206,20 @@ def test_an_attribute_never_takes_the_place_of_a_column_of_ours(lite: Caller) ->
 
 
 # Training and promotion
+
+
+def test_a_file_without_dates_has_no_newest_part() -> None:
+    # Many files are sorted by something; here the last third of it was won.
+    facts = [
+        Example(
+            number, number >= 600, START + timedelta(seconds=number), START + timedelta(days=1), {}
+        )
+        for number in range(900)
+    ]
+
+    rows = ordered_rows(facts, START + timedelta(days=2), Stage.BEFORE_CONTACT)
+
+    assert 0.2 < rows.won[-180:].mean() < 0.46
 
 
 def test_a_model_learned_from_outcomes_answers_everywhere(api: Caller) -> None:
