@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from models import Assignment, Conversion, Event, Exposure
 from services.experiment_people import ExperimentPeople
 from tests.api.conftest import Caller, at_once, refused
 
@@ -355,6 +357,18 @@ def test_a_preview_shows_an_arm_and_counts_nothing(lite: Caller) -> None:
     assert lite.differences() == []
 
 
+def test_a_draft_that_was_previewed_can_still_be_changed(lite: Caller) -> None:
+    _create(lite)
+    _start(lite, leadline_force="hello:B")
+    arms = [GREETING["arms"][0], {"arm": "B", "weight": 0.5, "config": {"greeting": "Later."}}]
+    assert _patch(lite, arms=arms).status_code == 200
+    _do(lite, "start")
+
+    started = [_start(lite, visitor_id=f"v{n}") for n in range(12)]
+    greetings = {one["greeting"] for one in started if one["variants"]["hello"] == "B"}
+    assert greetings == {"Later."}
+
+
 def test_programs_get_the_control_and_no_row(lite: Caller) -> None:
     _run(lite)
     for _ in range(8):
@@ -430,8 +444,6 @@ def _fill(
     now = caller.clock.now()
     start = now - timedelta(days=days)
     with caller.unit() as services:
-        from models import Assignment, Conversion, Exposure
-
         exposures, conversions, assignments = [], [], []
         for arm, rate in rates.items():
             converted = round(each * rate)
@@ -508,6 +520,7 @@ def test_exposures_that_are_not_old_enough_wait(plain: Caller) -> None:
 
     said = _results(plain)
     assert [(one["exposed"], one["waiting"]) for one in said["arms"]] == [(0, 100), (0, 100)]
+    assert [one["converted"] for one in said["arms"]] == [0, 0]
     assert said["verdict"]["decision"] == "waiting"
     plain.clock.advance(30 * 86_400)
     later = _results(plain)
@@ -588,7 +601,10 @@ def test_the_winner_is_published_once_as_a_workflow_version(plain: Caller) -> No
     _do(plain, "stop")
     _do(plain, "decide", arm="B")
     plain.relay()
-    plain.relay()
+    with plain.unit() as services:
+        # A relay that was killed before it could say that it had heard tells it once more.
+        decided = select(Event).where(Event.kind == "experiment.decided")
+        services.experiment_book.publish_winner(services.session.scalars(decided).one())
 
     assert plain.staff("GET", "/api/experiments/hello").json["published_version"] == 2
     assert plain.rows("SELECT count(*) FROM workflow_versions") == [(2,)]
@@ -641,8 +657,10 @@ def test_who_saw_two_arms_is_not_counted_and_shown(plain: Caller) -> None:
     said = _results(plain)
     assert sum(one["exposed"] for one in said["arms"]) == 13
     assert said["multiple"]["units"] == 2 and said["multiple"]["warning"]
-    again = _start(plain, visitor_id=a[1])["variants"]["hello"]
-    assert again == arms[plain.rows("SELECT DISTINCT canonical FROM unit_aliases")[0][0]]
+    first, second = sorted((a[0], b[0]), key=list(arms).index)
+    assert arms[second] != arms[first]
+    again = _start(plain, visitor_id=second)["variants"]["hello"]
+    assert again == arms[first], "from then on the person sees what they saw first"
 
 
 def test_a_second_device_with_the_same_arm_counts_as_one_person(lite: Caller) -> None:
