@@ -109,6 +109,15 @@ def test_an_old_talk_without_a_contact_loses_its_words_and_no_count(place: Shop)
     assert counts(place) == before
 
 
+def test_a_talk_whose_contact_sales_found_out_keeps_its_words(desk: Desk) -> None:
+    old = talk(desk.shop)
+    desk.patch("/api/leads/1", {"email": "asha@example.com"})
+    advance(desk.shop, days=91)
+
+    assert run(desk.shop, force=True)["blanked"] == 0
+    assert words(desk.shop, old)
+
+
 def test_a_second_run_finds_nothing(place: Shop) -> None:
     talk(place)
     advance(place, days=91)
