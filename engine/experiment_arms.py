@@ -150,7 +150,7 @@ def _change_options(notes: Notes, raw: Raw, workflow: Workflow, change: Mapping[
         written = raw["questions"][workflow.questions.index(question)]
         written.pop("options_from", None)
         written["options"] = options
-        values = {one.get("value") if isinstance(one, dict) else one for one in _listed(options)}
+        values = _values(options)
         for texts in raw["translations"].values():
             labels = texts.get("questions", {}).get(question.slug, {}).get("options")
             if isinstance(labels, dict):
@@ -223,9 +223,8 @@ def _question(notes: Notes, workflow: Workflow, name: str, place: str) -> Questi
     return question
 
 
-def _listed(options: Any) -> list[Any]:
-    return [one for one in options if isinstance(one, (str, dict))] if _is_list(options) else []
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
+def _values(options: Any) -> set[str]:
+    """The values of options as they were written, as far as they can be any."""
+    listed = options if isinstance(options, list) else []
+    found = [one.get("value") if isinstance(one, dict) else one for one in listed]
+    return {value for value in found if isinstance(value, str)}

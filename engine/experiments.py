@@ -404,6 +404,10 @@ def _operator_problems(wanted: Any) -> Iterable[str]:
             yield f"{name!r} is no comparison; known are {', '.join(sorted(OPERATORS))}."
         elif name.lower().endswith(("regex", "regexi")) and not _is_pattern(part):
             yield f"{part!r} is no pattern of at most {LONGEST_PATTERN} characters."
+        else:
+            # Comparisons may hold others: those of each element, those that must not hold.
+            for inner in part if isinstance(part, list) else [part]:
+                yield from _operator_problems(inner)
 
 
 def _is_pattern(text: Any) -> bool:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 
 from models import Assignment, Conversion, Event, Exposure
 from services.experiment_people import ExperimentPeople
@@ -151,6 +151,8 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
     ({"targeting": {"url": {"$like": "x"}}}, "targeting", "no comparison"),
     ({"targeting": {"url": {"$regex": "("}}}, "targeting", "no pattern"),
     ({"targeting": {"url": {"$regex": "(a+)+$"}}}, "targeting", "no pattern"),
+    ({"targeting": {"url": {"$not": {"$regex": "(a+)+$"}}}}, "targeting", "no pattern"),
+    ({"targeting": {"$or": [{"language": "en"}, {"mood": "good"}]}}, "targeting", "not known"),
     ({"coverage": 0}, "coverage", "above 0"),
     ({"exclusion_group": {"name": "top", "from": 0.6, "to": 0.4}}, "exclusion_group", "a part"),
     ({"kind": "colour"}, "kind", "one of greeting"),
@@ -194,6 +196,33 @@ def test_a_variant_that_visitors_would_trip_over_is_refused(
 
     (texts,) = refused(reply, 422)["fields"].values()
     assert sentence in " ".join(texts)
+
+
+ODD: list[tuple[str, Any]] = [
+    ("greeting", {"greeting": 5}),
+    ("greeting", {"greeting": "x", "greeting_translations": [1]}),
+    ("question_order", {"order": 3}),
+    ("question_order", {"order": [{}, None, ["a"]]}),
+    ("options", {"options": []}),
+    ("options", {"options": {"staff_size": "x"}}),
+    ("options", {"options": {"staff_size": [{"value": ["a"]}, 5]}}),
+    ("calls_to_action", {"calls_to_action": 3}),
+    ("calls_to_action", {"calls_to_action": [None]}),
+    ("text", {"texts": [1]}),
+    ("text", {"texts": {"closing": {}}}),
+    ("text", {"texts": {"closing": "x"}, "translations": {"hi": 5, "!": {}}}),
+    ("workflow", {"workflow_version": "x"}),
+    ("workflow", {"workflow_version": 10**18}),
+    ("workflow", {"workflow_version": True}),
+]
+
+
+@pytest.mark.parametrize(("kind", "config"), ODD)
+def test_whatever_an_arm_says_it_is_read_or_refused(lite: Caller, kind: str, config: Any) -> None:
+    arms = [{"arm": "A"}, {"arm": "B", "config": config}]
+    reply = lite.staff("POST", "/api/experiments", {**GREETING, "kind": kind, "arms": arms})
+
+    assert reply.status_code in (201, 422), reply.text
 
 
 # What visitors see
@@ -512,6 +541,48 @@ def test_a_broken_split_locks_the_verdict(lite: Caller) -> None:
     assert said["srm"]["flagged"] and said["srm"]["p"] < 0.001
     assert said["verdict"]["decision"] == "locked"
     assert [one["expected"] for one in said["srm"]["arms"]] == [750, 750]
+
+
+def test_a_planned_test_is_read_on_whole_days_only(lite: Caller) -> None:
+    _run(lite, planned_visitors=1000)
+    _fill(lite, {"A": 0.10, "B": 0.30}, 400, days=4)
+
+    said = _results(lite)
+    assert said["rule"] == "group_sequential"
+    assert said["verdict"]["decision"] == "winner" and said["effects"][0]["decided"]
+    lite.clock.advance(3600)
+    assert _results(lite)["effects"] == said["effects"], "looking once more changes nothing"
+
+
+def test_a_guardrail_that_gets_worse_stops_the_arm(lite: Caller) -> None:
+    _run(lite, guardrails=["completed"])
+    _fill(lite, {"A": 0.40, "B": 0.10}, 300, metric="completed")
+
+    said = _results(lite)
+    assert said["verdict"]["decision"] == "harm" and said["verdict"]["arm"] == "B"
+    assert said["verdict"]["sentence"].endswith("; stop this arm.")
+    assert [one["metric"] for one in said["guardrails"]] == ["completed"]
+
+
+def test_the_page_names_where_the_split_bends(lite: Caller) -> None:
+    _run(lite)
+    for number in range(24):
+        _start(lite, visitor_id=f"v{number}", utm_source="google")
+    with lite.unit() as services:
+        lost = delete(Exposure).where(Exposure.arm == "B")
+        services.session.execute(lost)
+        more = [
+            {
+                **{"experiment": "hello", "unit": f"w{n}", "arm": "A", "epoch": 1},
+                **{"session_id": "none", "exposed_at": lite.clock.now()},
+            }
+            for n in range(30)
+        ]
+        services.session.execute(insert(Exposure), more)
+
+    said = _results(lite)
+    assert said["verdict"]["decision"] == "locked"
+    assert "utm_source (none)" in {one["segment"] for one in said["srm"]["bends"]}
 
 
 def test_exposures_that_are_not_old_enough_wait(plain: Caller) -> None:
