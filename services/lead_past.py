@@ -159,10 +159,9 @@ class _Row:
 
     def _described(self, said: Mapping[str, Any]) -> None:
         inner = said.get("attributes")
-        values = {**(inner if isinstance(inner, Mapping) else {}), **said}
-        for name, value in values.items():
-            if isinstance(value, str) and not value.strip():
-                continue
+        # There a file may have any column, one that is called as a field of sales, too.
+        self.attributes |= _filled(inner) if isinstance(inner, Mapping) else {}
+        for name, value in _filled(said).items():
             if name in PROFILE_FIELDS:
                 self.profile[name] = value
             elif name in ("source", "utm_source") and value:
@@ -199,6 +198,15 @@ class _Row:
             self._behaved(str(fact.measured.get("kind", "")), fact.occurred_at)
         else:
             self.activities.append(fact)
+
+
+def _filled(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Without empty texts, which say nothing; null says that a value was taken away."""
+    return {
+        name: value
+        for name, value in said.items()
+        if not (isinstance(value, str) and not value.strip())
+    }
 
 
 _SALES = ("assigned_to", "stage", "campaign", "snoozed_until", "created_at", "occurred_at")

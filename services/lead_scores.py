@@ -119,6 +119,8 @@ class LeadScores:
     def find(self, lead: Lead) -> dict[str, dict[str, Any]]:
         """Every profile's score of a lead at this moment, part by part."""
         standings = self._standings([lead])[lead.id]
+        if lead.probability is not None:
+            standings[Profile.ML_PROBABILITY] = self._by_model(lead.probability)
         return {str(profile): _view(standing) for profile, standing in standings.items()}
 
     def renew(self, lead_id: int) -> None:
@@ -211,6 +213,12 @@ class LeadScores:
             }
             for lead in leads
         }
+
+    def _by_model(self, probability: float) -> Standing:
+        """A probability as a score; its parts are the explanation beside it."""
+        hot, warm = self.tiers(Profile.ML_PROBABILITY)
+        score = 100 * probability
+        return Standing(score, tier_for(score, hot=hot, warm=warm), 1.0)
 
     def _facts(self, lead_ids: Sequence[int]) -> dict[int, list[Timed]]:
         rows = self.session.execute(

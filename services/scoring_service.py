@@ -122,6 +122,8 @@ class ScoringService:
             "profiles": scores.find(self.session.get_one(Lead, held.lead_id)),
             "workflow_version": held.points_version,
         }
+        if not full:
+            reply["profiles"].pop(Profile.ML_PROBABILITY, None)
         return reply if full else {**reply, "masked": True}
 
     def find_behaviors(self, session_id: str) -> list[dict[str, Any]]:

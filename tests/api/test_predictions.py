@@ -197,12 +197,12 @@ def test_a_reopened_lead_is_undecided_and_a_young_one_teaches_nothing(lite: Call
 
 def test_an_attribute_never_takes_the_place_of_a_column_of_ours(lite: Caller) -> None:
     with lite.unit() as services:
-        (lead,) = plant(services, [{"calls": 7, "budget": 3}], [True])
+        (lead,) = plant(services, [{"calls": 7, "budget": 3, "campaign": 2}], [True])
 
     (one,) = examples(lite, lead)
 
     assert one.before_contact["attribute.calls"] == 7 and "calls" not in one.before_contact
-    assert one.before_contact["budget"] == 3
+    assert one.before_contact["budget"] == 3 and one.before_contact["campaign"] == 2
 
 
 # Training and promotion
@@ -242,9 +242,11 @@ def test_a_model_learned_from_outcomes_answers_everywhere(api: Caller) -> None:
         assert shown["probability"] == said["probability"] and shown["explanation"] == said
         bare = api.get(path).json
         assert bare["masked"] and bare["probability"] is None and bare["explanation"] is None
+        assert "ml_probability" not in bare.get("profiles", {})
     listed = api.staff("GET", "/api/leads", sort="-probability", limit=200).json["leads"]
     chances = [row["probability"] for row in listed]
     assert chances == sorted(chances, reverse=True) and len(chances) == 161
+    assert one["profiles"]["ml_probability"]["score"] == round(100 * said["probability"], 1)
     history = [row for row in one["score_history"] if row["profile"] == "ml_probability"]
     assert len(history) == 1
     kinds = {kind for (kind,) in api.rows("SELECT kind FROM events WHERE kind LIKE 'model.%'")}
