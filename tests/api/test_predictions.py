@@ -169,6 +169,19 @@ def test_what_is_learned_after_the_outcome_changes_no_row(plain: Caller) -> None
     assert examples(plain, lead_id) == before
 
 
+def test_points_that_were_earned_later_are_not_known_before(lite: Caller) -> None:
+    session = lite.start()
+    lead_id = lead_of(lite, session)
+    lite.staff("POST", f"/api/leads/{lead_id}/outcome", {"outcome": "lost"})
+    before = examples(lite, lead_id)
+
+    lite.staff("PATCH", f"/api/leads/{lead_id}", {"email": "ann@example.com"})
+
+    assert lite.score(session) == 15
+    assert examples(lite, lead_id) == before
+    assert sum(v for k, v in before[0].before_contact.items() if k.startswith("points.")) == 5
+
+
 def test_a_fact_that_lies_after_the_moment_of_the_outcome_is_not_known_before_it(
     api: Caller,
 ) -> None:
