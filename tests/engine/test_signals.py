@@ -164,7 +164,7 @@ def test_a_lead_in_a_stage_shows_that_sales_work_here():
     assert read(ago(1, "lead.staged")).connected == {"activities"}
 
 
-@pytest.mark.parametrize("word", [*ENGAGEMENT_ACTIONS, *ActivityKind])
+@pytest.mark.parametrize("word", [*sorted(ENGAGEMENT_ACTIONS), *ActivityKind])
 def test_every_signal_comes_from_a_known_source(word: str):
     assert source_of(str(word)) in SOURCES
 
