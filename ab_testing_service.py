@@ -446,7 +446,7 @@ class ABTestingService:
         }
         self.session.execute(self._insert(Experiment, [row]))
         kept = self.session.scalars(
-            select(Experiment).where(Experiment.name == name).with_for_update()
+            select(Experiment).where(Experiment.name == name).with_for_update(key_share=True)
         ).one()
         epochs = self.session.execute(
             select(ExperimentEpoch.epoch, ExperimentEpoch.weights).where(

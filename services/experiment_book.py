@@ -265,7 +265,10 @@ class ExperimentBook:
 
     def _locked(self, name: str) -> Experiment:
         """The experiment's row, this unit's alone; that of a workflow's test is made if need be."""
-        statement = select(Experiment).where(Experiment.name == name).with_for_update()
+        # The weaker lock: visitors' rows point at this one, and must not wait for an edit.
+        statement = (
+            select(Experiment).where(Experiment.name == name).with_for_update(key_share=True)
+        )
         row = self.session.scalar(statement.execution_options(populate_existing=True))
         if row is not None:
             return row

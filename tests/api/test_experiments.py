@@ -756,6 +756,15 @@ def test_a_second_device_with_the_same_arm_counts_as_one_person(lite: Caller) ->
 # Nobody flips
 
 
+def _arm_of(caller: Caller, unit: str) -> str:
+    """A visitor's arm; where all connections are taken, the visitor comes again."""
+    while True:
+        reply = caller.post("/api/session/start", {"visitor_id": unit})
+        if reply.status_code == 201:
+            return str(reply.json["variants"]["hello"])
+        assert reply.status_code == 503, reply.text
+
+
 def _flips(caller: Caller, visitors: int, threads: int, edits: int) -> tuple[int, int]:
     """How many visitors were shown two arms, and how many assignments there are at the end."""
     _run(caller)
@@ -763,7 +772,7 @@ def _flips(caller: Caller, visitors: int, threads: int, edits: int) -> tuple[int
 
     def come(place: int) -> list[tuple[str, str]]:
         units = [f"v{n}" for n in range(place, visitors, threads)] * 2
-        return [(unit, _start(caller, visitor_id=unit)["variants"]["hello"]) for unit in units]
+        return [(unit, _arm_of(caller, unit)) for unit in units]
 
     def edit() -> None:
         for number in range(edits):
@@ -788,6 +797,17 @@ def _flips(caller: Caller, visitors: int, threads: int, edits: int) -> tuple[int
     )
     assert wrong == [(0,)]
     return flips, caller.rows("SELECT count(*) FROM assignments")[0][0]
+
+
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+def test_visitors_do_not_wait_while_somebody_edits(plain: Caller) -> None:
+    _run(plain)
+    with plain.unit() as services:
+        services.experiment_book.change("hello", {"coverage": 1, "description": "x"}, who="me")
+
+        assert "hello" in _start(plain)["variants"]
 
 
 def test_nobody_flips_while_weights_are_edited(plain: Caller) -> None:
