@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -43,9 +43,21 @@ def register(app: Flask, resources: Resources) -> None:
         )
     app.before_request(_begin)
     app.after_request(_protected)
+    app.after_request(_allowed)
     app.after_request(lambda reply: _told(reply, resources))
     app.teardown_request(_end)
     _allow_origins(app, resources.settings.CORS_ORIGINS)
+
+
+def _allowed(reply: Response) -> Response:
+    """OPTIONS names the methods of the route that it met, not those of one whose id it may be."""
+    rule = request.url_rule
+    if request.method == "OPTIONS" and rule is not None and "Allow" in reply.headers:
+        same = (one for one in current_app.url_map.iter_rules() if one.rule == rule.rule)
+        reply.headers["Allow"] = ", ".join(
+            sorted(set().union(*(one.methods or () for one in same)))
+        )
+    return reply
 
 
 def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:

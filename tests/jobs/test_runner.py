@@ -167,6 +167,7 @@ def test_a_runner_ends_after_the_unit_in_hand(desk: Desk) -> None:
     assert begun.wait(PATIENCE)
     ending = threading.Thread(target=runner.stop)
     ending.start()
+    assert parts[0]._stopping.wait(PATIENCE)
     may_end.set()
     ending.join(PATIENCE)
 

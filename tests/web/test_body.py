@@ -173,11 +173,12 @@ def test_reading_takes_a_time_that_no_body_can_stretch() -> None:
         b'{"a":' + b"9" * 60000 + b"}",
     ]
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     for body in worst:
         try:
             parse_json(body)
         except (errors.Malformed, errors.Invalid):
             pass
 
-    assert time.perf_counter() - begun < 1
+    # Far from what it takes (0.1 s of this process's own time) and from what a square would.
+    assert time.process_time() - begun < 10

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from lib.crypto import short_hash
 from lib.logging import HANDLER_NAME, configure
+from tests.shop import shop
 from tests.web.conftest import MakeApp
 
 SITE = "https://shop.example"
@@ -204,3 +205,12 @@ def test_a_proxy_is_believed_only_when_it_is_trusted(
     headers = client.get("/health", headers={"X-Forwarded-Proto": forwarded}).headers
 
     assert ("Strict-Transport-Security" in headers) is secure
+
+
+def test_options_names_the_methods_of_its_own_route(sqlite_url: str, tmp_path: Path) -> None:
+    with shop(sqlite_url, tmp_path) as ours:
+        allowed = ours.app.test_client().options("/api/leads/refresh").headers["Allow"]
+        one = ours.app.test_client().options("/api/leads/7").headers["Allow"]
+
+    assert allowed == "OPTIONS, POST"
+    assert one == "DELETE, GET, HEAD, OPTIONS, PATCH"
