@@ -35,9 +35,6 @@ class Row:
 
 # Of slots that were missed only the newest is made up, by every row: each of them looks at what
 # there is to do, not at what a slot would have had to do. Hours are in UTC.
-#
-# There is no row for figures of the agents: what the workspace shows of them is counted when it
-# is asked for.
 def schedule(resources: Resources) -> tuple[Row, ...]:
     """Every job that runs by the clock."""
     refresh = timedelta(seconds=resources.settings.SCORE_REFRESH_INTERVAL)
@@ -46,9 +43,11 @@ def schedule(resources: Resources) -> tuple[Row, ...]:
         Row("follow-up reminders", "follow_ups.remind", MINUTE),
         Row("snoozes that end", "leads.wake", 30 * MINUTE),
         Row("score refresh", "scores.renew", refresh),
+        Row("agent figures", "agents.count", HOUR, at=10 * MINUTE),
         Row("hourly digests", "digests.make", HOUR, payload={"digest": "hourly"}),
         Row("daily digests", "digests.make", DAY, at=7 * HOUR, payload={"digest": "daily"}),
         Row("tidying", "tidy", HOUR, at=20 * MINUTE),
+        Row("imports that failed", "imports.tidy", HOUR, at=40 * MINUTE),
         Row("retention", "retention", DAY, at=2 * HOUR),
         Row("replay check", "replay.check", DAY, at=3 * HOUR),
         Row("model training", "models.train", DAY, at=1 * HOUR),

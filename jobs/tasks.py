@@ -13,6 +13,7 @@ from errors import LeadlineError
 from jobs.training import prepare_predicting, prepare_training
 from models import Job
 from services import Services, unit_of_work
+from services.agent_figures import AgentFigures
 from services.job_service import MOST_ATTEMPTS, SCHEDULE, Progress
 from services.refresh_service import RefreshService
 from services.resources import Resources
@@ -93,6 +94,10 @@ def _by_page(services: Services, job: Job, change: Callable[[Sequence[int]], int
     return Progress(done, max(total, done), {"after": after, "changed": changed})
 
 
+def _count_agents(services: Services, job: Job) -> Progress:
+    return Progress(result={"agents": services.make(AgentFigures).renew()})
+
+
 def _retain(services: Services, job: Job) -> Progress:
     progress = services.make(RetentionService).go_on(job.payload, actor=job.requested_by)
     if progress.result is not None and progress.result.get("stopped"):
@@ -126,6 +131,7 @@ KINDS: Mapping[str, Task | Prepared] = {
     "digests.make": _make_digests,
     "leads.refresh": _refresh,
     "scores.renew": _renew,
+    "agents.count": _count_agents,
     "retention": _retain,
     "tidy": _tidy,
     "replay.check": _check_replay,
