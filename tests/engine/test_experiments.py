@@ -1,0 +1,140 @@
+"""Definitions of experiments, read and judged; what an arm changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.experiment_arms import changed, shown
+from engine.experiments import (
+    ExperimentInvalid,
+    device_of,
+    names_of,
+    noun_of,
+    read_definition,
+    stored_metric,
+)
+from engine.workflow_reader import WorkflowInvalid, read_workflow
+from workflow_config import WORKFLOW_CONFIG
+
+GOOD: dict[str, Any] = {
+    "name": "greeting",
+    "kind": "greeting",
+    "metric": "sql",
+    "arms": [{"arm": "A", "config": {}}, {"arm": "B", "config": {"greeting": "Hello!"}}],
+}
+SHIPPED = read_workflow(WORKFLOW_CONFIG, {})
+
+
+def refused(**parts: Any) -> dict[str, list[str]]:
+    with pytest.raises(ExperimentInvalid) as caught:
+        read_definition({**GOOD, **parts})
+    return caught.value.fields
+
+
+def arms(*given: Any) -> list[Any]:
+    return [GOOD["arms"][0], *given]
+
+
+def test_a_good_definition_has_equal_shares() -> None:
+    assert [arm.weight for arm in read_definition(GOOD).arms] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("parts", "place"),
+    [
+        ({"arms": arms({"arm": "not a name"})}, "arms[1]"),
+        ({"arms": arms("B")}, "arms[1]"),
+        ({"arms": arms({"arm": "B", "config": ["x"]})}, "arms[1]"),
+        ({"arms": arms({"arm": "B", "label": 7})}, "arms[1]"),
+        ({"arms": arms({"arm": "B", "weight": "much"})}, "arms"),
+        ({"arms": [{"arm": "A", "weight": 0.2}, {"arm": "B", "weight": 0.2}]}, "arms"),
+        ({"metric": 7}, "metric"),
+        ({"metric": "custom:"}, "metric"),
+        ({"guardrails": "sql"}, "guardrails"),
+        ({"guardrails": [7]}, "guardrails"),
+        ({"exclusion_group": "shop"}, "exclusion_group"),
+        ({"exclusion_group": {"name": "shop", "from": 0.9, "to": 0.1}}, "exclusion_group"),
+        ({"coverage": 2}, "coverage"),
+    ],
+)
+def test_what_cannot_be_is_named_by_its_place(parts: dict[str, Any], place: str) -> None:
+    assert place in refused(**parts)
+
+
+def test_an_exclusion_group_has_its_part() -> None:
+    group = read_definition({**GOOD, "exclusion_group": {"name": "shop", "to": 0.5}})
+
+    assert group.group is not None
+    assert (group.group.start, group.group.end) == (0.0, 0.5)
+
+
+def test_goals_are_kept_under_the_name_of_their_conversions() -> None:
+    assert stored_metric("deal_value") == ("deal_won", True)
+    assert stored_metric("custom_value:basket") == ("basket", True)
+    assert stored_metric("custom:sign_up") == ("sign_up", False)
+    assert noun_of("custom:sign_up") == "sign up conversions"
+
+
+def test_a_condition_tells_what_it_asks_about() -> None:
+    assert names_of({"$or": [{"locale": "hi"}, {"$not": {"device": "tablet"}}], "utm": "x"}) == {
+        "locale",
+        "device",
+        "utm",
+    }
+    assert names_of("nothing") == set()
+
+
+@pytest.mark.parametrize(
+    ("agent", "device"),
+    [
+        ("Mozilla/5.0 (iPad; CPU OS 17_0)", "tablet"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0)", "mobile"),
+        (None, "desktop"),
+    ],
+)
+def test_a_device_is_told_by_its_program(agent: str | None, device: str) -> None:
+    assert device_of(agent) == device
+
+
+# Arms
+
+
+def test_a_question_is_put_first_once() -> None:
+    with pytest.raises(WorkflowInvalid):
+        changed(WORKFLOW_CONFIG, SHIPPED, {"order": ["location", "location"]})
+
+    first = shown(WORKFLOW_CONFIG, {}, SHIPPED, {"order": ["location"]}).questions[0]
+    assert first.slug == "location"
+
+
+def test_a_text_of_a_question_that_is_not_there_is_refused() -> None:
+    with pytest.raises(WorkflowInvalid):
+        changed(WORKFLOW_CONFIG, SHIPPED, {"texts": {"questions.shoe_size": "Which size?"}})
+
+
+def test_options_and_calls_leave_a_language_without_labels_alone() -> None:
+    config = {**WORKFLOW_CONFIG, "translations": {"fr": {"greeting": "Bonjour !"}}}
+    workflow = read_workflow(config, {})
+    call = {"id": "talk", "label": "Talk to us"}
+
+    options = shown(config, {}, workflow, {"options": {"staff_size": ["One", "Many"]}})
+    calls = shown(config, {}, workflow, {"calls_to_action": [call]})
+
+    assert [one.value for one in options.find_question("staff_size").options] == ["One", "Many"]
+    assert [one.id for one in calls.calls_to_action] == ["talk"]
+
+
+def test_points_and_thresholds_change_by_name_and_leave_the_others() -> None:
+    change = {"scoring": {"clicked_demo": 40}, "classification_thresholds": {"sql": 70}}
+
+    tried = shown(WORKFLOW_CONFIG, {}, SHIPPED, change)
+
+    assert tried.points_for("demo_requested") == 40
+    assert tried.points_for("cta_clicked") == SHIPPED.points_for("cta_clicked")
+    assert (tried.sql_threshold, tried.mql_threshold) == (70, SHIPPED.mql_threshold)
+
+
+def test_a_condition_that_is_none_is_refused() -> None:
+    assert "targeting" in refused(targeting="everybody")
