@@ -74,11 +74,12 @@ def running(url: str, folder: Path, how_many: int) -> Iterator[None]:
     """So many runners, until the block ends."""
     with (folder / "clocks.log").open("wb") as log:
         words = [sys.executable, "-m", "tests.jobs.clocks", url, str(folder), str(how_many)]
-        nursery = subprocess.Popen(words, cwd=ROOT, stderr=log)
+        nursery = subprocess.Popen(words, cwd=ROOT, stderr=log, start_new_session=True)
         try:
             yield
         finally:
-            nursery.terminate()
+            # All of its group at once: one that is being born would outlive a list of children.
+            os.killpg(nursery.pid, signal.SIGKILL)
             nursery.wait()
 
 
@@ -95,25 +96,18 @@ def _run(url: str, folder: Path) -> None:
 def _fork(url: str, folder: Path) -> int:
     child = os.fork()
     if child == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _run(url, folder)
     return child
 
 
 def main(url: str, folder: Path, how_many: int) -> None:
-    """Keep so many runners alive until SIGTERM, which none of them outlives."""
+    """Keep so many runners alive until somebody kills them all."""
     # What every child would load for itself.
     import apscheduler.schedulers.background  # noqa: F401
 
     logging.configure("WARNING")
     alive: set[int] = set()
 
-    def end(*_: object) -> None:
-        for one in alive:
-            os.kill(one, signal.SIGKILL)
-        os._exit(0)
-
-    signal.signal(signal.SIGTERM, end)
     while True:
         while len(alive) < how_many:
             alive.add(_fork(url, folder))
