@@ -89,6 +89,29 @@ class WorkflowVersion(Base):
     config: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    published_by: Mapped[str | None] = mapped_column(String(255))
+    note: Mapped[str | None] = mapped_column(Text)
+
+
+class WorkflowDraft(Base):
+    """A workflow that somebody is changing; visitors see nothing of it."""
+
+    __tablename__ = "workflow_drafts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    based_on: Mapped[int] = mapped_column(Integer)
+    # As in a version: not JSONB, for the order of variants.
+    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # Counts the changes, so that of two people who change it at once the second is told.
+    revision: Mapped[int] = mapped_column(Integer, default=1)
+    created_by: Mapped[str] = mapped_column(String(255))
+    updated_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # The version that it became.
+    published_as: Mapped[int | None] = mapped_column(Integer)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Lead(Base):
@@ -143,6 +166,8 @@ class Lead(Base):
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # The import that brought it; nobody sees it before that import is published.
     import_id: Mapped[str | None] = mapped_column(String(32))
+    # The lead that it became one with; it is deleted as well, until they are parted again.
+    merged_into: Mapped[int | None] = mapped_column(BigId)
 
     lead_type = synonym("lead_classification")
 
@@ -326,6 +351,54 @@ class FollowUp(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # How often it was moved: the SEQUENCE of its calendar entry.
+    sequence: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+
+
+class Campaign(Base):
+    """An effort that leads belong to (`leads.campaign` is its name), and what is meant by it."""
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), unique=True)
+    description: Mapped[str | None] = mapped_column(Text)
+    starts_on: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ends_on: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Leads, or won deals, that it is to bring.
+    goal: Mapped[int | None] = mapped_column(Integer)
+    # New leads of the campaign go to its agents in turn.
+    routes: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CampaignAgent(Base):
+    """Somebody who works a campaign, and how many of its leads go to them."""
+
+    __tablename__ = "campaign_agents"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    weight: Mapped[int] = mapped_column(Integer, default=1)
+    assigned_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LeadMerge(Base):
+    """Two leads that became one, and all that parting them again takes."""
+
+    __tablename__ = "lead_merges"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kept_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), index=True)
+    merged_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), index=True)
+    # What the kept lead had before, and which rows came to it: ids only where that is enough.
+    undo: Mapped[dict[str, Any]] = mapped_column(Json)
+    merged_by: Mapped[str] = mapped_column(String(255))
+    merged_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    parted_by: Mapped[str | None] = mapped_column(String(255))
+    parted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 # --- Deliveries --------------------------------------------------------------------------------
@@ -597,6 +670,113 @@ class UnitAlias(Base):
 # --- Access ------------------------------------------------------------------------------------
 
 
+class Person(Base):
+    """Somebody who works here: signs in to the console and may do what the role allows."""
+
+    __tablename__ = "people"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    # In lower case; a lead's owner (`leads.assigned_to`) is this address.
+    email: Mapped[str] = mapped_column(String(255), unique=True)
+    name: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(16))
+    # Argon2id; none before the invitation is accepted.
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    # Of new leads: the share compared with the others, and how many open ones are enough.
+    weight: Mapped[int] = mapped_column(Integer, default=1)
+    capacity: Mapped[int | None] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ConsoleSession(Base):
+    """A browser in which somebody is signed in; only the hash of its secret."""
+
+    __tablename__ = "console_sessions"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    # What the person sees of it to know it again.
+    browser: Mapped[str] = mapped_column(String(255))
+    address: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class OneTimeLink(Base):
+    """A link that opens one door once: the first admin, an invitation, a new password."""
+
+    __tablename__ = "one_time_links"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    # set_up, invitation, reset.
+    purpose: Mapped[str] = mapped_column(String(16))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"), index=True)
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LoginAttempt(Base):
+    """A login that failed, so that all processes together can slow the next one down."""
+
+    __tablename__ = "login_attempts"
+    __table_args__ = (
+        Index("ix_login_attempts_account", "account_sha256", "tried_at"),
+        Index("ix_login_attempts_address", "address", "tried_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    account_sha256: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    tried_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class CalendarFeed(Base):
+    """A secret address at which a calendar reads somebody's follow-ups."""
+
+    __tablename__ = "calendar_feeds"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SavedView(Base):
+    """A filter of leads that somebody gave a name."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (UniqueConstraint("person_id", "name"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    name: Mapped[str] = mapped_column(String(255))
+    # The query of the list's address.
+    query: Mapped[dict[str, Any]] = mapped_column(Json)
+    shared: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Suppression(Base):
+    """Somebody who must not come back by an import, known by a keyed hash alone."""
+
+    __tablename__ = "suppressions"
+
+    # HMAC-SHA256 of the address or number as compared.
+    mark: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class ApiKey(Base):
     """A key of another program: what it may do; only the hash of its secret."""
 
@@ -660,6 +840,8 @@ class Import(Base):
     # From this moment on everybody sees its leads, all of them at once.
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    file_name: Mapped[str | None] = mapped_column(String(255))
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ImportBlock(Base):
@@ -696,6 +878,18 @@ class ImportRejection(Base):
     row: Mapped[int] = mapped_column(Integer)
     field: Mapped[str] = mapped_column(String(64))
     sentence: Mapped[str] = mapped_column(Text)
+
+
+class ImportMap(Base):
+    """What the columns of a kind of table meant the last time, so that nobody maps them twice."""
+
+    __tablename__ = "import_maps"
+
+    # SHA-256 of the column names.
+    signature: Mapped[str] = mapped_column(String(64), primary_key=True)
+    columns: Mapped[dict[str, Any]] = mapped_column(Json)
+    used_by: Mapped[str] = mapped_column(String(255))
+    used_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 # --- Models ------------------------------------------------------------------------------------
