@@ -14,7 +14,14 @@ from sqlalchemy.orm import Session
 
 import outbox
 from engine import retry
-from engine.alert_rules import LeadState, Raised, strongest_reasons, triggers_for, wanted_by
+from engine.alert_rules import (
+    LeadState,
+    Raised,
+    strongest_reasons,
+    trigger_of,
+    triggers_for,
+    wanted_by,
+)
 from engine.alert_settings import AlertSettings
 from engine.quiet_hours import QuietHours
 from engine.vocabulary import DeliveryStatus, FactKind, Trigger
@@ -55,6 +62,8 @@ TITLES: dict[str, str] = {
     Trigger.LEAD_ASSIGNED: "Lead assigned",
     Trigger.FOLLOW_UP_DUE: "Follow-up due",
     Trigger.DEAL_WON: "Deal won",
+    Trigger.MODEL_PROMOTED: "A new prediction model answers",
+    Trigger.MODEL_RETURNED: "An earlier prediction model is back",
     "requested": "Lead alert",
     "test": "Test message from Leadline",
     "digest": "What happened since the last summary",
@@ -177,6 +186,19 @@ class NotificationService:
             if place.channel == "email" and place.id != stopped and place.state == outbox.WORKING
         ]
         outbox.enqueue(self.session, fact.id, "destination_stopped", wanted, lead_id=None, now=now)
+
+    def on_model_changed(self, fact: Event) -> None:
+        """Tell who wants to know that another model answers from now on."""
+        trigger, settings = trigger_of(fact.kind), self.settings()
+        if trigger is None:
+            return
+        now = self.resources.clock.now()
+        wanted = [
+            self._wanted(place, now, quiet=settings.quiet_hours)
+            for place in self._destinations()
+            if wanted_by(place.triggers, settings, trigger, place.channel)
+        ]
+        outbox.enqueue(self.session, fact.id, trigger, wanted, lead_id=None, now=now)
 
     def _raise(self, lead: Lead, cause: Event, raised: Raised, settings: AlertSettings) -> None:
         """The alert as a fact, once; then a delivery for everybody who wants it."""
@@ -560,6 +582,8 @@ def _notice(identifier: str, trigger: str, fact: Event) -> Alert:
             ("Why", str(said["reason"])),
             ("What to do", "Mend it, then switch it on again; its messages are kept."),
         )
+    if trigger in (Trigger.MODEL_PROMOTED, Trigger.MODEL_RETURNED):
+        details = tuple(_about_model(fact.measured))
     return Alert(
         id=identifier,
         trigger=trigger,
@@ -568,6 +592,25 @@ def _notice(identifier: str, trigger: str, fact: Event) -> Alert:
         details=details,
         payload=dict(fact.measured),
     )
+
+
+_STAGES = {
+    "before_contact": "leads that nobody has spoken with",
+    "after_contact": "leads that somebody has spoken with",
+}
+
+
+def _about_model(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What people want to know of a model that answers from now on."""
+    yield "Answers for", _STAGES.get(said["stage"], str(said["stage"]))
+    if said.get("rows") is not None:
+        yield "Learned from", f"{said['rows']:,} outcomes, {said['wins']:,} of them won"
+    if said.get("reasons"):
+        yield "Why", " ".join(map(str, said["reasons"]))
+    yield "Model", f"{said['model_id']} ({said.get('label') or 'unlabelled'})"
+    if said.get("replaced"):
+        yield "In place of", f"{said['replaced']}, which is kept and can come back"
+    yield "By", str(said["by"])
 
 
 def _payload(lead: Lead, trigger: str, fact: Event, url: str | None) -> dict[str, Any]:

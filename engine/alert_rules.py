@@ -185,6 +185,18 @@ _RULES: tuple[tuple[Trigger, Callable[[_Heard], str | None]], ...] = (
 )
 
 
+# What concerns no lead: the fact is the news, each time anew.
+_OF_NO_LEAD = {
+    str(FactKind.MODEL_PROMOTED): Trigger.MODEL_PROMOTED,
+    str(FactKind.MODEL_RETURNED): Trigger.MODEL_RETURNED,
+}
+
+
+def trigger_of(kind: str) -> Trigger | None:
+    """The alert that a fact about no lead deserves, if any."""
+    return _OF_NO_LEAD.get(kind)
+
+
 def wanted_by(
     triggers: Collection[str] | None, settings: AlertSettings, trigger: str, channel: str
 ) -> bool:

@@ -157,6 +157,9 @@ class FactKind(StrEnum):
     SETTINGS_CHANGED = "settings.changed"
     MODEL_TRAINED = "model.trained"
     MODEL_PROMOTED = "model.promoted"
+    MODEL_RETURNED = "model.returned"
+    # For work, by its score or by chance; with the propensity that it had.
+    LEAD_CHOSEN = "lead.chosen"
 
 
 # What somebody must hear of: each of these facts is handed to the relay when it is recorded.
@@ -180,6 +183,8 @@ RELAYED = frozenset(
         FactKind.EXPERIMENT_DECIDED,
         FactKind.TIER_CHANGED,
         FactKind.DESTINATION_STOPPED,
+        FactKind.MODEL_PROMOTED,
+        FactKind.MODEL_RETURNED,
     }
 )
 
@@ -198,7 +203,7 @@ class Profile(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What can make a lead worth an alert."""
+    """What is worth an alert: something about a lead, or about what judges all of them."""
 
     BECAME_SQL = "became_sql"
     BECAME_HOT = "became_hot"
@@ -208,6 +213,8 @@ class Trigger(StrEnum):
     LEAD_ASSIGNED = "lead_assigned"
     FOLLOW_UP_DUE = "follow_up_due"
     DEAL_WON = "deal_won"
+    MODEL_PROMOTED = "model_promoted"
+    MODEL_RETURNED = "model_returned"
 
 
 class ChannelName(StrEnum):

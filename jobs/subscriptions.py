@@ -54,6 +54,11 @@ def _tell_the_team(services: Services, lead_id: int | None, facts: Sequence[Even
         services.notifications.on_destination_stopped(fact)
 
 
+def _tell_of_models(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    for fact in facts:
+        services.notifications.on_model_changed(fact)
+
+
 # In this order: an alert tells the scores as they are after the facts it speaks of.
 SUBSCRIBERS = (
     Subscriber(
@@ -124,6 +129,11 @@ SUBSCRIBERS = (
         _count_conversions,
     ),
     Subscriber("winners", frozenset({FactKind.EXPERIMENT_DECIDED}), _publish_winners),
+    Subscriber(
+        "models",
+        frozenset({FactKind.MODEL_PROMOTED, FactKind.MODEL_RETURNED}),
+        _tell_of_models,
+    ),
     Subscriber("team", frozenset({FactKind.DESTINATION_STOPPED}), _tell_the_team),
 )
 

@@ -130,7 +130,8 @@ def _predict(services: Services, job: Job) -> Progress:
         ids = _next(services, named, place)
         if not ids:
             return Progress(done, total, result={"predicted": done})
-        done += predictions.predict(ids, models)
+        # All leads are predicted where a model is new or a table came in: no lead's own news.
+        done += predictions.predict(ids, models, news=named is not None)
         place = ids[-1]
     return Progress(done, total, place={"after": place})
 

@@ -132,11 +132,14 @@ class ModelStore:
         }
         outbox.record(self.session, NewFact(FactKind.MODEL_TRAINED, now, measured))
         if new.promote:
-            self.promote(identifier, by=by)
+            self.promote(identifier, by=by, reasons=new.reasons)
         return identifier
 
-    def promote(self, identifier: str, *, by: str) -> None:
-        """Let a version answer from now on; the one before stays and can come back."""
+    def promote(self, identifier: str, *, by: str, reasons: Sequence[str] = ()) -> None:
+        """Let a version answer from now on; the one before stays and can come back.
+
+        Of a version that answered before, the fact says that it has returned.
+        """
         row = self._get(identifier)
         if row.status == REFUSED:
             sentence = "The gate refused this model: " + " ".join(row.reasons)
@@ -153,20 +156,30 @@ class ModelStore:
             .where(ModelVersion.stage == row.stage, ModelVersion.status == PROMOTED)
             .values(status=RETIRED, retired_at=now)
         )
+        kind = FactKind.MODEL_PROMOTED if row.status == CANDIDATE else FactKind.MODEL_RETURNED
         row.status, row.promoted_at, row.retired_at = PROMOTED, now, None
         self.session.flush()
-        measured = {"model_id": identifier, "stage": row.stage, "replaced": replaced, "by": by}
-        outbox.record(self.session, NewFact(FactKind.MODEL_PROMOTED, now, measured))
+        measured = {
+            "model_id": identifier,
+            "stage": row.stage,
+            "label": row.label,
+            "rows": row.card.get("rows"),
+            "wins": row.card.get("wins"),
+            "replaced": replaced,
+            "by": by,
+            "reasons": list(reasons),
+        }
+        outbox.record(self.session, NewFact(kind, now, measured))
         accounts = AccountService(self.session, self.resources)
         accounts.audit(by, "model.promoted", f"model {identifier}", {"replaced": replaced})
 
-    def retire(self, stage: str, *, by: str) -> None:
-        """Let no model answer for a stage, where the data that it needed are gone."""
-        now = self.resources.clock.now()
-        self.session.execute(
-            update(ModelVersion)
-            .where(ModelVersion.stage == stage, ModelVersion.status == PROMOTED)
-            .values(status=RETIRED, retired_at=now)
+    def previous(self, stage: str) -> str | None:
+        """The version that answered for a stage before the one in service, None for none."""
+        return self.session.scalar(
+            select(ModelVersion.id)
+            .where(ModelVersion.stage == stage, ModelVersion.status == RETIRED)
+            .order_by(ModelVersion.retired_at.desc(), ModelVersion.id)
+            .limit(1)
         )
 
     def note_drift(self, identifier: str, drift: Mapping[str, Any]) -> None:

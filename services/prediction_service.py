@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 import outbox
-from engine.points import tier_for
-from engine.vocabulary import Profile
 from errors import Invalid, invalid_field, unknown_lead
-from models import Lead, LeadPrediction, ScorePoint
+from models import Lead, LeadPrediction
 from services.lead_past import contact_columns
-from services.lead_scores import NOTABLE, LeadScores
 from services.lead_visibility import is_visible
 from services.model_store import (
     AFTER,
@@ -26,6 +23,7 @@ from services.model_store import (
     NewVersion,
     in_service_or_prior,
 )
+from services.probability_scores import ProbabilityScores
 from services.resources import Resources
 from services.training_rows import TrainingRows
 
@@ -81,7 +79,7 @@ class PredictionService:
         """
         models = self.store.in_service()
         if models is not None:
-            self.predict([lead_id], models)
+            self.predict([lead_id], models, news=True)
         elif self.store.promoted():
             self.request([lead_id], by=RELAY)
 
@@ -93,8 +91,11 @@ class PredictionService:
             self.session, PREDICT_JOB, requested_by=by, now=now, payload=payload
         )
 
-    def predict(self, lead_ids: Sequence[int], models: InService) -> int:
-        """Write the probability of leads and its reasons; how many leads there were."""
+    def predict(self, lead_ids: Sequence[int], models: InService, *, news: bool) -> int:
+        """Write the probability of leads and its reasons; how many leads there were.
+
+        `news`: the leads have changed, so who becomes hot by it is worth an alert.
+        """
         leads = dict(
             self.session.execute(
                 select(Lead.id, Lead.probability).where(Lead.id.in_(lead_ids), *is_visible())
@@ -102,7 +103,7 @@ class PredictionService:
         )
         explained = self._explained(sorted(leads), models)
         if explained:
-            self._write(explained, leads)
+            self._write(explained, leads, news=news)
         return len(explained)
 
     def _explained(self, lead_ids: Sequence[int], models: InService) -> dict[int, dict[str, Any]]:
@@ -115,9 +116,16 @@ class PredictionService:
         return found
 
     def _write(
-        self, explained: Mapping[int, Mapping[str, Any]], before: Mapping[int, float | None]
+        self,
+        explained: Mapping[int, Mapping[str, Any]],
+        before: Mapping[int, float | None],
+        *,
+        news: bool,
     ) -> None:
         now = self.resources.clock.now()
+        found = {lead_id: one["probability"] for lead_id, one in explained.items()}
+        # Before the leads: scores are locked first by whoever renews them, too.
+        ProbabilityScores(self.session, self.resources).keep(found, before, news=news)
         rows = [
             {
                 "lead_id": lead_id,
@@ -130,41 +138,18 @@ class PredictionService:
         ]
         dialect = postgresql if self.session.get_bind().dialect.name == "postgresql" else sqlite
         statement = dialect.insert(LeadPrediction)
-        news = {name: statement.excluded[name] for name in rows[0] if name != "lead_id"}
+        renewed = {name: statement.excluded[name] for name in rows[0] if name != "lead_id"}
         self.session.execute(
-            statement.on_conflict_do_update(index_elements=["lead_id"], set_=news), rows
+            statement.on_conflict_do_update(index_elements=["lead_id"], set_=renewed), rows
         )
-        changed = {
-            lead_id: one["probability"]
-            for lead_id, one in explained.items()
-            if one["probability"] != before[lead_id]
-        }
-        for lead_id, probability in changed.items():
-            self.session.execute(
-                update(Lead)
-                .where(Lead.id == lead_id)
-                .values(probability=probability)
-                .execution_options(synchronize_session="evaluate")
-            )
-        self._note(changed, before)
-
-    def _note(self, after: Mapping[int, float], before: Mapping[int, float | None]) -> None:
-        """The history of those that moved so far that people would notice."""
-        hot, warm = LeadScores(self.session, self.resources).tiers(Profile.ML_PROBABILITY)
-        now = self.resources.clock.now()
-        points = [
-            {
-                "lead_id": lead_id,
-                "kind": str(Profile.ML_PROBABILITY),
-                "score": 100 * probability,
-                "tier": str(tier_for(100 * probability, hot=hot, warm=warm)),
-                "recorded_at": now,
-            }
-            for lead_id, probability in after.items()
-            if (old := before[lead_id]) is None or abs(old - probability) * 100 >= NOTABLE
-        ]
-        if points:
-            self.session.execute(insert(ScorePoint), points)
+        for lead_id, probability in found.items():
+            if probability != before[lead_id]:
+                self.session.execute(
+                    update(Lead)
+                    .where(Lead.id == lead_id)
+                    .values(probability=probability)
+                    .execution_options(synchronize_session="evaluate")
+                )
 
     # Models
 

@@ -16,6 +16,7 @@ from engine.alert_rules import (
     Strength,
     crossing,
     strongest_reasons,
+    trigger_of,
     triggers_for,
     wanted_by,
 )
@@ -276,7 +277,11 @@ ALL = {
 
 
 def test_every_trigger_has_its_rule():
-    assert set(ALL) == {str(trigger) for trigger in Trigger}
+    of_models = {Trigger.MODEL_PROMOTED, Trigger.MODEL_RETURNED}
+    assert set(ALL) == {str(trigger) for trigger in Trigger} - of_models
+    assert trigger_of("model.promoted") is Trigger.MODEL_PROMOTED
+    assert trigger_of("model.returned") is Trigger.MODEL_RETURNED
+    assert trigger_of("lead.created") is None
 
 
 @pytest.mark.parametrize("trigger", ALL)

@@ -42,6 +42,8 @@ def test_shipped_settings_hear_all_and_hold_what_has_no_contact():
             "lead_assigned": True,
             "follow_up_due": True,
             "deal_won": True,
+            "model_promoted": True,
+            "model_returned": True,
         },
         "quiet_hours": None,
     }

@@ -1,0 +1,139 @@
+"""What people hear of models, and what a probability does to the queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.api.conftest import Caller
+from tests.api.test_predictions import lead_of, plant_many, train
+
+HOOK = {"channel": "webhook", "address": "https://hooks.example.com/in/SECRET"}
+
+
+def place(api: Caller, *triggers: str) -> str:
+    """The id of a destination that hears all, or only these alerts."""
+    more = {"triggers": list(triggers)} if triggers else {}
+    reply = api.staff("POST", "/api/destinations", {**HOOK, **more})
+    assert reply.status_code == 201, reply.text
+    return str(reply.json["id"])
+
+
+def told(api: Caller) -> list[tuple[str, str]]:
+    """The destination and trigger of every delivery, in order."""
+    api.relay()
+    rows = api.rows('SELECT destination_id, "trigger" FROM deliveries ORDER BY created_at, id')
+    return [(one, trigger) for one, trigger in rows]
+
+
+def words(api: Caller) -> list[dict[str, Any]]:
+    """What the deliveries that are due say: the title, and the details by label."""
+    api.relay()
+    with api.unit() as services:
+        prepared = services.notifications.prepare(20)
+    return [{"title": one.alert.title, **dict(one.alert.details)} for one in prepared]
+
+
+# Who hears of it
+
+
+def test_a_promotion_is_told_to_who_hears_all_or_names_it(lite: Caller) -> None:
+    all_of_it, named = place(lite), place(lite, "model_promoted")
+    place(lite, "deal_won")
+    plant_many(lite)
+
+    model = train(lite)["model_id"]
+
+    assert sorted(told(lite)) == sorted([(all_of_it, "model_promoted"), (named, "model_promoted")])
+    (said,) = [words(lite)[0]]
+    assert said["title"] == "A new prediction model answers"
+    assert said["Model"] == f"{model} (normal)"
+    assert said["Learned from"].startswith("160 outcomes, ") and "nats" in said["Why"]
+    assert said["By"] == "key tests"
+
+
+def test_a_promotion_that_is_switched_off_is_told_to_nobody(lite: Caller) -> None:
+    place(lite)
+    lite.staff("POST", "/api/alerts/config", {"triggers": {"model_promoted": False}})
+    plant_many(lite, 30)
+
+    train(lite)
+
+    assert told(lite) == []
+
+
+def test_a_version_that_comes_back_is_told_as_such(api: Caller) -> None:
+    plant_many(api, 30)
+    first = train(api)["model_id"]
+    plant_many(api, 160, seed=8)
+    second = train(api)["model_id"]
+    api.relay()
+    hears = place(api, "model_returned")
+
+    api.staff("POST", f"/api/models/{first}/promote")
+
+    assert told(api) == [(hears, "model_returned")]
+    (said,) = words(api)
+    assert said["title"] == "An earlier prediction model is back"
+    assert said["Model"].startswith(first) and said["In place of"].startswith(second)
+    facts = api.rows("SELECT kind FROM events WHERE kind LIKE 'model.%' ORDER BY id")
+    assert [kind for (kind,) in facts][-1] == "model.returned"
+
+
+# The queue
+
+
+def in_queue(api: Caller) -> None:
+    """The queue is sorted by the probability from now on."""
+    reply = api.staff("POST", "/api/alerts/config", {"queue_profile": "ml_probability"})
+    assert reply.status_code == 200, reply.text
+
+
+def kept(api: Caller, lead: int) -> tuple[float, str, bool, int]:
+    """The score, tier, watch and crossings of a lead in the profile of the models."""
+    ((score, tier, armed, crossings),) = api.rows(
+        "SELECT score, tier, armed, crossings FROM lead_scores"
+        " WHERE lead_id = :lead AND profile = 'ml_probability'",
+        lead=lead,
+    )
+    return score, tier, bool(armed), crossings
+
+
+def test_a_probability_that_crosses_the_hot_threshold_is_told_once(api: Caller) -> None:
+    place(api, "became_hot")
+    plant_many(api)
+    train(api)
+    in_queue(api)
+    session = api.start()
+    lead = lead_of(api, session)
+    api.relay()
+
+    def say(size: float) -> float:
+        api.profile(session, trade="restaurant", company_size_index=size)
+        api.relay()
+        score = kept(api, lead)[0]
+        shown = api.staff("GET", f"/api/leads/{lead}").json
+        assert score == 100 * shown["probability"] and shown["score"] == round(score, 1)
+        return score
+
+    assert say(-2) < 70 and told(api) == []
+    assert say(2) > 80
+    assert [trigger for _, trigger in told(api)] == ["became_hot"]
+    assert kept(api, lead)[1:] == ("hot", False, 1)
+    assert say(2.2) > 80 and len(told(api)) == 1
+    assert say(-2) < 70 and kept(api, lead)[2] is True
+    say(2)
+    assert len(told(api)) == 2 and kept(api, lead)[3] == 2
+
+
+def test_a_new_model_makes_nobody_hot_that_has_not_changed(lite: Caller) -> None:
+    plant_many(lite, 30)
+    train(lite)
+    in_queue(lite)
+    place(lite, "became_hot")
+    leads = plant_many(lite, 160, seed=8)
+
+    assert train(lite)["promoted"] is True
+
+    hot = [lead for lead in leads if kept(lite, lead)[1] == "hot"]
+    assert hot and all(kept(lite, lead)[2:] == (False, 0) for lead in hot)
+    assert told(lite) == []
