@@ -391,11 +391,14 @@ def _facts(
     """That the lead came in, and how its sale ended if the file says it; at their own moments."""
     about = {"import": kept.id, "row": row.number, "actor": IMPORT_ACTOR + kept.id}
     created = {"fields": row.profile.fields, "source_kind": "import", **about}
+    # Where a lead came from is known with it, as of who comes by the chat.
+    came = {name: row.sales[name] for name in ("source", "utm_source") if name in row.sales}
+    said = {**came, **row.said}
     yield outbox.NewFact(
         FactKind.LEAD_CREATED,
         lead["created_at"],
         {**created, "contact": row.profile.contact},
-        {"profile": row.said} if row.said else None,
+        {"profile": said} if said else None,
         lead_id=lead_id,
         recorded_at=now,
     )

@@ -161,11 +161,13 @@ class _Row:
         inner = said.get("attributes")
         # There a file may have any column, one that is called as a field of sales, too.
         self.attributes |= _filled(inner) if isinstance(inner, Mapping) else {}
-        for name, value in _filled(said).items():
+        filled = _filled(said)
+        if source := filled.pop("source", None) or filled.get("utm_source"):
+            self.visit["source"] = source
+        filled.pop("utm_source", None)
+        for name, value in filled.items():
             if name in PROFILE_FIELDS:
                 self.profile[name] = value
-            elif name in ("source", "utm_source") and value:
-                self.visit["source"] = value
             elif name not in ("attributes", *_SALES):
                 self.attributes[name] = value
 

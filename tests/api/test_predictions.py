@@ -309,6 +309,21 @@ def test_an_imported_table_is_predicted_and_teaches_what_it_knows(api: Caller) -
     assert kinds == {"trade", "size"}
 
 
+def test_where_an_imported_lead_came_from_is_a_feature(lite: Caller) -> None:
+    bring_in(
+        lite,
+        "name,size,source,utm_source\nAnn,3,fair,\nBen,4,,google\nCid,5,fair,google\nDee,6,,\n",
+    )
+    ids = [lead for (lead,) in lite.rows("SELECT id FROM leads ORDER BY id")]
+
+    with lite.unit() as services:
+        rows = services.predictions.rows.known(ids, lambda name: known(name) is not None)
+
+    assert [one.row.get("source") for one in rows] == ["fair", "google", "fair", None]
+    assert all(one.row["channel"] == "import" for one in rows)
+    assert not any("utm_source" in one.row for one in rows)
+
+
 def test_a_relay_that_has_read_no_model_leaves_the_lead_to_a_job(lite: Caller) -> None:
     plant_many(lite)
     train(lite)
