@@ -7,33 +7,32 @@ those that were written down by API ("api").
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy import Insert, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import outbox
-from engine.bucketing import ArmWeight, Chosen, choose_arm
-from engine.experiments import (
-    Definition,
-    Holdout,
-    Status,
-    chosen_arm,
-    device_of,
-    names_of,
-    stored_definition,
-)
-from engine.vocabulary import UTM_FIELDS, Action, Classification, FactKind, Outcome
-from engine.workflow import Arm, Test
+from engine.experiments import Status, stored_definition
+from engine.goals import SERVER_OUTCOMES, reached
+from engine.visitors import visitor_attributes
+from engine.vocabulary import UTM_FIELDS, FactKind
+from engine.workflow import Test
 from engine.workflow_reader import read_workflow
 from errors import NotFound, unknown_session
+from experiment_draws import (
+    API,
+    Arrival,
+    ExperimentDraws,
+    Seat,
+    as_test,
+    insert_new,
+    shown_version,
+)
 from lib.on_class import on_class
 from models import (
     Assignment,
@@ -41,30 +40,15 @@ from models import (
     Conversion,
     Event,
     Experiment,
-    ExperimentEpoch,
     Exposure,
     Lead,
-    UnitAlias,
     WorkflowVersion,
-    WorkspaceSetting,
 )
 
 log = structlog.get_logger(__name__)
 
-# Outcomes that the server sees for itself; a client's word for them is not taken.
-SERVER_OUTCOMES = frozenset({"completed", "mql", "sql", "deal_won"})
 # Visits that take part in nothing: programs, and people who only look at a variant.
 UNCOUNTED = frozenset({"crawler", "preview"})
-HOLDOUT = "experiments.holdout"
-WORKFLOW, API = "workflow", "api"
-
-
-@dataclass(frozen=True)
-class Seat:
-    """A unit's arm in an experiment, and the epoch in which it was drawn."""
-
-    arm: str
-    epoch: int
 
 
 @dataclass(frozen=True)
@@ -82,41 +66,6 @@ class Seated:
         return {name: seat.arm for name, seat in self.seats.items()}
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """Who comes: their visitor id if any, else their session, and what is known of them."""
-
-    session_id: str
-    visitor_id: str | None = None
-    known: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Open:
-    """An experiment that a visitor may be in: one of the workflow, or one with a definition."""
-
-    name: str
-    seed: str
-    epoch: int
-    revision: int
-    takes_new: bool
-    test: Test | None = None
-    definition: Definition | None = None
-
-    def choose(self, unit: str, known: Mapping[str, object], holdout: Holdout) -> Chosen | None:
-        """The arm of a unit that is new to it."""
-        if self.definition:
-            return chosen_arm(self.definition, self.seed, unit, known, holdout)
-        if self.test is None or holdout.holds(unit):
-            return None
-        return choose_arm(self.seed, unit, [ArmWeight(a.name, a.weight) for a in self.test.arms])
-
-    @property
-    def asks_if_returning(self) -> bool:
-        """Whether it is only for some who were here before, or were not."""
-        return self.definition is not None and "returning" in names_of(self.definition.targeting)
-
-
 class ABTestingService:
     """Which arm a visitor sees, when they saw it, and what came of it."""
 
@@ -124,7 +73,7 @@ class ABTestingService:
         # `Resources` stands above this module in the house: settings, clock and workflows are used.
         self.session = session
         self.resources = resources
-        self._holdout = Holdout()
+        self.draws = ExperimentDraws(session)
 
     # Who sees what
 
@@ -141,17 +90,17 @@ class ABTestingService:
 
         `tests` are those of the workflow; `only` restricts to one experiment of any kind.
         """
-        unit = self.unit_of(arrival)
+        unit = self.draws.unit_of(arrival)
         if not self.resources.settings.AB_TESTING_ENABLED:
             return Seated(unit)
-        open_ones = self._open(tests, now, only)
+        open_ones = self.draws.open_to(tests, now, only)
         names = [one.name for one in open_ones]
-        seats = self._stored(unit, names)
+        seats = self.draws.stored(unit, names)
         new = [one for one in open_ones if one.takes_new and one.name not in seats]
-        rows = self._draw(unit, arrival, new, version, now) if new else []
+        rows = self.draws.draw(unit, arrival, new, version, now) if new else []
         if rows:
-            self.session.execute(self._insert(Assignment, rows))
-            seats = self._stored(unit, names)
+            self.session.execute(insert_new(self.session, Assignment, rows))
+            seats = self.draws.stored(unit, names)
         shown = (
             shown_version(one.definition, seats[one.name].arm)
             for one in open_ones
@@ -174,7 +123,7 @@ class ABTestingService:
             }
             for name, seat in seated.seats.items()
         ]
-        statement = self._insert(Exposure, rows).returning(
+        statement = insert_new(self.session, Exposure, rows).returning(
             Exposure.experiment, Exposure.arm, Exposure.epoch
         )
         facts = [
@@ -254,7 +203,7 @@ class ABTestingService:
             }
         if row.suspicion in UNCOUNTED:
             return {**reply, "logged": False, "reason": "A preview is not counted."}
-        unit = self.unit_of(Arrival(row.id, row.visitor_id))
+        unit = self.draws.unit_of(Arrival(row.id, row.visitor_id))
         exposure = self._exposures(unit, [test_name], self.resources.clock.now())
         if not exposure:
             return {
@@ -272,8 +221,8 @@ class ABTestingService:
 
     def on_fact(self, fact: Event) -> None:
         """Convert what a lead's visitor was exposed to, when the server itself saw an outcome."""
-        reached = dict(_outcomes(fact))
-        if not reached:
+        goals = dict(reached(fact.kind, fact.measured))
+        if not goals:
             return
         sessions = select(
             Conversation.id, Conversation.lead_id, Conversation.visitor_id, Conversation.suspicion
@@ -282,9 +231,9 @@ class ABTestingService:
         for row in self.session.execute(sessions).all():
             if row.suspicion in UNCOUNTED:
                 continue
-            unit = self.unit_of(Arrival(row.id, row.visitor_id))
+            unit = self.draws.unit_of(Arrival(row.id, row.visitor_id))
             for exposure in self._exposures(unit, names, fact.occurred_at):
-                for metric, value in reached.items():
+                for metric, value in goals.items():
                     self._convert(row, exposure, metric, value, fact.occurred_at)
 
     def _exposures(self, unit: str, names: Sequence[str], until: datetime) -> Sequence[Any]:
@@ -316,7 +265,7 @@ class ABTestingService:
             "exposed_at": exposure.exposed_at,
             "excluded": exposure.excluded,
         }
-        statement = self._insert(Conversion, [conversion]).returning(Conversion.id)
+        statement = insert_new(self.session, Conversion, [conversion]).returning(Conversion.id)
         if self.session.execute(statement).one_or_none() is None:
             return False
         measured = {
@@ -337,13 +286,6 @@ class ABTestingService:
         return True
 
     # Rows
-
-    def unit_of(self, arrival: Arrival) -> str:
-        """The unit a visitor is counted as; a session without a visitor id is its own."""
-        if arrival.visitor_id is None:
-            return arrival.session_id
-        alias = select(UnitAlias.canonical).where(UnitAlias.unit == arrival.visitor_id)
-        return self.session.scalar(alias) or arrival.visitor_id
 
     def _session_row(self, session_id: str) -> Any:
         row = self.session.execute(
@@ -384,195 +326,3 @@ class ABTestingService:
         if raw is None:
             raise NotFound("There is no test of this name.", code="unknown_test")
         return as_test(stored_definition(raw)), False
-
-    def _stored(self, unit: str, names: Sequence[str]) -> dict[str, Seat]:
-        if not names:
-            return {}
-        rows = self.session.execute(
-            select(Assignment.experiment, Assignment.arm, Assignment.epoch).where(
-                Assignment.unit == unit, Assignment.experiment.in_(names)
-            )
-        )
-        found = {name: Seat(arm, epoch) for name, arm, epoch in rows}
-        return {name: found[name] for name in names if name in found}
-
-    def _open(self, tests: Sequence[Test], now: datetime, only: str | None) -> list[_Open]:
-        """What a visitor may be in: running, or paused for those who are in already."""
-        holdout = (
-            select(WorkspaceSetting.value).where(WorkspaceSetting.name == HOLDOUT).scalar_subquery()
-        )
-        statement = select(
-            *(Experiment.name, Experiment.seed, Experiment.epoch, Experiment.revision),
-            *(Experiment.source, Experiment.status, Experiment.definition),
-            holdout.label("holdout"),
-        ).where(
-            or_(
-                Experiment.name.in_([test.name for test in tests]),
-                (Experiment.source == API) & Experiment.status.in_(_LIVE),
-            )
-        )
-        rows = {row.name: row for row in self.session.execute(statement)}
-        for row in rows.values():
-            self._holdout = Holdout(**(row.holdout or {}))
-        mine = [self._of_workflow(test, rows.get(test.name), now) for test in tests]
-        theirs = [_of_api(row) for row in rows.values() if row.source == API]
-        found = [one for one in (*mine, *theirs) if one]
-        return [one for one in found if only in (None, one.name)]
-
-    def _of_workflow(self, test: Test, row: Any, now: datetime) -> _Open | None:
-        """A test of the workflow; the epoch is that of its weights."""
-        if row is not None and (row.source == API or row.status not in _LIVE):
-            return None
-        weights = {arm.name: arm.weight for arm in test.arms}
-        if row is None or (row.definition or {}).get("weights") != weights:
-            row = self._keep_epoch(test.name, weights, now)
-        return _Open(
-            test.name, row.seed, row.epoch, row.revision, row.status == Status.RUNNING, test
-        )
-
-    def _keep_epoch(self, name: str, weights: dict[str, float], now: datetime) -> Any:
-        """The row of a test whose weights are new, with the epoch that these weights have.
-
-        Two versions of a workflow may be shown side by side, so an epoch is found again.
-        """
-        row = {
-            "name": name,
-            "seed": secrets.token_hex(8),
-            "epoch": 1,
-            "source": WORKFLOW,
-            "status": str(Status.RUNNING),
-            "created_at": now,
-            "started_at": now,
-        }
-        self.session.execute(self._insert(Experiment, [row]))
-        kept = self.session.scalars(
-            select(Experiment).where(Experiment.name == name).with_for_update(key_share=True)
-        ).one()
-        epochs = self.session.execute(
-            select(ExperimentEpoch.epoch, ExperimentEpoch.weights).where(
-                ExperimentEpoch.experiment == name
-            )
-        ).all()
-        found = next((epoch for epoch, stored in epochs if stored == weights), None)
-        if found is None:
-            found = max((one.epoch for one in epochs), default=kept.epoch - 1) + 1
-            reason = "Its weights in the workflow changed." if epochs else "It began."
-            values = {"experiment": name, "epoch": found, "weights": weights, "reason": reason}
-            self.session.execute(self._insert(ExperimentEpoch, [{**values, "opened_at": now}]))
-            kept.epoch, kept.definition = found, {"weights": weights}
-            self.session.flush()
-        return _Row(kept.seed, found, kept.revision, kept.status)
-
-    def _draw(
-        self, unit: str, arrival: Arrival, new: Sequence[_Open], version: int, now: datetime
-    ) -> list[dict[str, Any]]:
-        """An assignment for each experiment that the unit gets into."""
-        known = dict(arrival.known)
-        if any(one.asks_if_returning for one in new):
-            known["returning"] = self._was_here(arrival)
-        drawn = [(one, one.choose(unit, known, self._holdout)) for one in new]
-        return [
-            {
-                "experiment": one.name,
-                "unit": unit,
-                "arm": chosen.arm,
-                "propensity": chosen.propensity,
-                "epoch": one.epoch,
-                "revision": one.revision,
-                "workflow_version": version,
-                "assigned_at": now,
-            }
-            for one, chosen in drawn
-            if chosen
-        ]
-
-    def _was_here(self, arrival: Arrival) -> bool:
-        """Whether a conversation of this visitor came before this one."""
-        if arrival.visitor_id is None:
-            return False
-        earlier = select(func.count()).where(
-            Conversation.visitor_id == arrival.visitor_id, Conversation.id != arrival.session_id
-        )
-        return bool(self.session.scalar(earlier))
-
-    def _insert(self, table: type[Any], rows: list[dict[str, Any]]) -> Any:
-        """An insert that leaves rows alone which are there: the first one wins."""
-        dialect = sqlite if self.session.get_bind().dialect.name == "sqlite" else postgresql
-        statement: Insert = dialect.insert(table).values(rows).on_conflict_do_nothing()
-        return statement
-
-
-@dataclass(frozen=True)
-class _Row:
-    """What `_Open` needs of an experiment's row."""
-
-    seed: str
-    epoch: int
-    revision: int
-    status: str
-
-
-_LIVE = (str(Status.RUNNING), str(Status.PAUSED))
-
-
-def _of_api(row: Any) -> _Open:
-    definition = stored_definition(row.definition)
-    running = row.status == Status.RUNNING
-    return _Open(row.name, row.seed, row.epoch, row.revision, running, definition=definition)
-
-
-def as_test(definition: Definition) -> Test:
-    """An experiment as the workflow's tests are: the control first."""
-    control = definition.arm(None)
-    arms = (control, *(arm for arm in definition.arms if arm.name != control.name))
-    return Test(definition.name, tuple(Arm(one.name, one.weight, one.config) for one in arms))
-
-
-def shown_version(definition: Definition, arm: str) -> int | None:
-    """The workflow version that an arm shows, if it shows one."""
-    version = definition.arm(arm).config.get("workflow_version")
-    return int(version) if version is not None else None
-
-
-def visitor_attributes(
-    visit: Mapping[str, Any], user_agent: str | None = None
-) -> dict[str, object]:
-    """What a targeting condition may ask about a visit."""
-    url = str(visit.get("landing_page") or "")
-    locale = str(visit.get("locale") or "")
-    known: dict[str, object] = {name: visit.get(name) for name in UTM_FIELDS}
-    return {
-        **known,
-        "url": url,
-        "path": _path(url),
-        "referrer": visit.get("referrer"),
-        "locale": locale or None,
-        "language": locale.replace("_", "-").partition("-")[0].lower() or None,
-        "device": None if user_agent is None else device_of(user_agent),
-        "returning": False,
-    }
-
-
-def _path(url: str) -> str | None:
-    try:
-        return urlsplit(url).path or None
-    except ValueError:
-        return None
-
-
-def _outcomes(fact: Event) -> Iterator[tuple[str, float | None]]:
-    """The goals that a fact means were reached, each with its value if it has one."""
-    said = fact.measured
-    if fact.kind == FactKind.JOURNEY_COMPLETED:
-        yield "completed", None
-    elif fact.kind == FactKind.LEAD_CLASSIFIED:
-        if said["to"] in (Classification.MQL, Classification.SQL):
-            yield "mql", None
-        if said["to"] == Classification.SQL:
-            yield "sql", None
-    elif fact.kind == FactKind.OUTCOME_RECORDED and said["outcome"] == Outcome.WON:
-        yield "deal_won", said.get("value")
-    elif fact.kind == FactKind.BEHAVIOR_REPORTED and said["action"] == Action.DEMO_REQUESTED:
-        yield "demo_request", None
-    elif fact.kind in (FactKind.PROFILE_UPDATED, FactKind.ANSWER_RECORDED) and said.get("contact"):
-        yield "contact_shared", None

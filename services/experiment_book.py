@@ -12,21 +12,14 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 import outbox
-from ab_testing_service import API, HOLDOUT, WORKFLOW
 from engine.experiment_arms import Kind
-from engine.experiments import (
-    AFTER,
-    STEPS,
-    Arm,
-    Definition,
-    Status,
-    judge_edit,
-    stored_definition,
-)
+from engine.experiment_edits import judge_edit
+from engine.experiments import AFTER, STEPS, Arm, Definition, Status, stored_definition
 from engine.vocabulary import FactKind
 from engine.workflow import Test
 from engine.workflow_reader import WorkflowInvalid
 from errors import Conflict, NotFound, invalid_field
+from experiment_draws import API, HOLDOUT, WORKFLOW
 from lib.clock import iso
 from models import AuditEntry, Event, Experiment, ExperimentEpoch, WorkspaceSetting
 from services.account_service import AccountService

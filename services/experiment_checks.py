@@ -8,17 +8,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ab_testing_service import API
 from engine.experiment_arms import UNSHOWN, changed, shown
-from engine.experiments import (
-    Definition,
-    ExperimentInvalid,
-    Status,
-    read_definition,
-    stored_definition,
-)
+from engine.experiment_reader import ExperimentInvalid, read_definition
+from engine.experiments import Definition, Status, stored_definition
 from engine.workflow_reader import WorkflowInvalid
 from errors import Conflict, Invalid, NotFound
+from experiment_draws import API
 from models import Experiment
 from services.resources import Resources
 from services.workflow_service import WorkflowService

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ab_testing_service import ABTestingService, Arrival
+from experiment_draws import Arrival, ExperimentDraws
 from models import Assignment, Conversion, Experiment, Exposure, UnitAlias
 from services.resources import Resources
 from services.workspace_settings import insert_new
@@ -27,8 +27,8 @@ class ExperimentPeople:
         Where they saw two arms of an experiment, neither is counted, and the share of such
         people is shown.
         """
-        experiments = ABTestingService(self.session, self.resources)
-        known = sorted({experiments.unit_of(Arrival(unit, unit)) for unit in units})
+        draws = ExperimentDraws(self.session)
+        known = sorted({draws.unit_of(Arrival(unit, unit)) for unit in units})
         if len(known) < 2:
             return known[0] if known else None
         earliest = self.session.execute(

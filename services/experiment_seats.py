@@ -10,16 +10,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ab_testing_service import (
-    API,
-    ABTestingService,
-    Arrival,
-    Seated,
-    shown_version,
-    visitor_attributes,
-)
-from engine.experiments import Status, read_forced, stored_definition
+from ab_testing_service import ABTestingService, Seated
+from engine.experiment_entry import read_forced
+from engine.experiments import Status, stored_definition
+from engine.visitors import visitor_attributes
 from engine.workflow import Test
+from experiment_draws import API, Arrival, shown_version
 from models import Experiment
 from services.resources import Resources
 from services.workflow_service import WorkflowService

@@ -28,7 +28,7 @@ PICTURE = """
                 schemas
    use cases    services
                 notification_service          ab_testing_service
-                outbox
+                outbox                      experiment_draws
    the world    models              integrations              ml
                 database
    pure         workflow_config              engine

@@ -7,14 +7,9 @@ from typing import Any
 import pytest
 
 from engine.experiment_arms import changed, shown
-from engine.experiments import (
-    ExperimentInvalid,
-    device_of,
-    names_of,
-    noun_of,
-    read_definition,
-    stored_metric,
-)
+from engine.experiment_reader import ExperimentInvalid, read_definition
+from engine.goals import noun_of, stored_metric
+from engine.visitors import device_of, names_of
 from engine.workflow_reader import WorkflowInvalid, read_workflow
 from workflow_config import WORKFLOW_CONFIG
 

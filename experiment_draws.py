@@ -1,0 +1,240 @@
+"""ExperimentDraws: the experiments that are open to a visitor, and the arms drawn for them.
+
+A stored arm wins for ever; rows are inserted so that of several processes the first one wins.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Insert, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from engine.bucketing import ArmWeight, Chosen, choose_arm
+from engine.experiment_entry import Holdout, chosen_arm
+from engine.experiments import Definition, Status, stored_definition
+from engine.visitors import names_of
+from engine.workflow import Arm, Test
+from models import (
+    Assignment,
+    Conversation,
+    Experiment,
+    ExperimentEpoch,
+    UnitAlias,
+    WorkspaceSetting,
+)
+
+HOLDOUT = "experiments.holdout"
+WORKFLOW, API = "workflow", "api"
+_LIVE = (str(Status.RUNNING), str(Status.PAUSED))
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A unit's arm in an experiment, and the epoch in which it was drawn."""
+
+    arm: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Who comes: their visitor id if any, else their session, and what is known of them."""
+
+    session_id: str
+    visitor_id: str | None = None
+    known: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Open:
+    """An experiment that a visitor may be in: one of the workflow, or one with a definition."""
+
+    name: str
+    seed: str
+    epoch: int
+    revision: int
+    takes_new: bool
+    test: Test | None = None
+    definition: Definition | None = None
+
+    def choose(self, unit: str, known: Mapping[str, object], holdout: Holdout) -> Chosen | None:
+        """The arm of a unit that is new to it."""
+        if self.definition:
+            return chosen_arm(self.definition, self.seed, unit, known, holdout)
+        if self.test is None or holdout.holds(unit):
+            return None
+        return choose_arm(self.seed, unit, [ArmWeight(a.name, a.weight) for a in self.test.arms])
+
+    @property
+    def asks_if_returning(self) -> bool:
+        """Whether it is only for some who were here before, or were not."""
+        return self.definition is not None and "returning" in names_of(self.definition.targeting)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What `_Open` needs of an experiment's row."""
+
+    seed: str
+    epoch: int
+    revision: int
+    status: str
+
+
+class ExperimentDraws:
+    """Reads what is open, finds the arms that a unit has, draws those it has not."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._holdout = Holdout()
+
+    def unit_of(self, arrival: Arrival) -> str:
+        """The unit a visitor is counted as; a session without a visitor id is its own."""
+        if arrival.visitor_id is None:
+            return arrival.session_id
+        alias = select(UnitAlias.canonical).where(UnitAlias.unit == arrival.visitor_id)
+        return self.session.scalar(alias) or arrival.visitor_id
+
+    def stored(self, unit: str, names: Sequence[str]) -> dict[str, Seat]:
+        if not names:
+            return {}
+        rows = self.session.execute(
+            select(Assignment.experiment, Assignment.arm, Assignment.epoch).where(
+                Assignment.unit == unit, Assignment.experiment.in_(names)
+            )
+        )
+        found = {name: Seat(arm, epoch) for name, arm, epoch in rows}
+        return {name: found[name] for name in names if name in found}
+
+    def open_to(self, tests: Sequence[Test], now: datetime, only: str | None) -> list[Open]:
+        """What a visitor may be in: running, or paused for those who are in already."""
+        holdout = (
+            select(WorkspaceSetting.value).where(WorkspaceSetting.name == HOLDOUT).scalar_subquery()
+        )
+        statement = select(
+            *(Experiment.name, Experiment.seed, Experiment.epoch, Experiment.revision),
+            *(Experiment.source, Experiment.status, Experiment.definition),
+            holdout.label("holdout"),
+        ).where(
+            or_(
+                Experiment.name.in_([test.name for test in tests]),
+                (Experiment.source == API) & Experiment.status.in_(_LIVE),
+            )
+        )
+        rows = {row.name: row for row in self.session.execute(statement)}
+        for row in rows.values():
+            self._holdout = Holdout(**(row.holdout or {}))
+        mine = [self._of_workflow(test, rows.get(test.name), now) for test in tests]
+        theirs = [_of_api(row) for row in rows.values() if row.source == API]
+        found = [one for one in (*mine, *theirs) if one]
+        return [one for one in found if only in (None, one.name)]
+
+    def _of_workflow(self, test: Test, row: Any, now: datetime) -> Open | None:
+        """A test of the workflow; the epoch is that of its weights."""
+        if row is not None and (row.source == API or row.status not in _LIVE):
+            return None
+        weights = {arm.name: arm.weight for arm in test.arms}
+        if row is None or (row.definition or {}).get("weights") != weights:
+            row = self._keep_epoch(test.name, weights, now)
+        return Open(
+            test.name, row.seed, row.epoch, row.revision, row.status == Status.RUNNING, test
+        )
+
+    def _keep_epoch(self, name: str, weights: dict[str, float], now: datetime) -> Any:
+        """The row of a test whose weights are new, with the epoch that these weights have.
+
+        Two versions of a workflow may be shown side by side, so an epoch is found again.
+        """
+        row = {
+            "name": name,
+            "seed": secrets.token_hex(8),
+            "epoch": 1,
+            "source": WORKFLOW,
+            "status": str(Status.RUNNING),
+            "created_at": now,
+            "started_at": now,
+        }
+        self.session.execute(insert_new(self.session, Experiment, [row]))
+        kept = self.session.scalars(
+            select(Experiment).where(Experiment.name == name).with_for_update(key_share=True)
+        ).one()
+        epochs = self.session.execute(
+            select(ExperimentEpoch.epoch, ExperimentEpoch.weights).where(
+                ExperimentEpoch.experiment == name
+            )
+        ).all()
+        found = next((epoch for epoch, stored in epochs if stored == weights), None)
+        if found is None:
+            found = max((one.epoch for one in epochs), default=kept.epoch - 1) + 1
+            reason = "Its weights in the workflow changed." if epochs else "It began."
+            values = {"experiment": name, "epoch": found, "weights": weights, "reason": reason}
+            self.session.execute(
+                insert_new(self.session, ExperimentEpoch, [{**values, "opened_at": now}])
+            )
+            kept.epoch, kept.definition = found, {"weights": weights}
+            self.session.flush()
+        return _Row(kept.seed, found, kept.revision, kept.status)
+
+    def draw(
+        self, unit: str, arrival: Arrival, new: Sequence[Open], version: int, now: datetime
+    ) -> list[dict[str, Any]]:
+        """An assignment for each experiment that the unit gets into."""
+        known = dict(arrival.known)
+        if any(one.asks_if_returning for one in new):
+            known["returning"] = self._was_here(arrival)
+        drawn = [(one, one.choose(unit, known, self._holdout)) for one in new]
+        return [
+            {
+                "experiment": one.name,
+                "unit": unit,
+                "arm": chosen.arm,
+                "propensity": chosen.propensity,
+                "epoch": one.epoch,
+                "revision": one.revision,
+                "workflow_version": version,
+                "assigned_at": now,
+            }
+            for one, chosen in drawn
+            if chosen
+        ]
+
+    def _was_here(self, arrival: Arrival) -> bool:
+        """Whether a conversation of this visitor came before this one."""
+        if arrival.visitor_id is None:
+            return False
+        earlier = select(func.count()).where(
+            Conversation.visitor_id == arrival.visitor_id, Conversation.id != arrival.session_id
+        )
+        return bool(self.session.scalar(earlier))
+
+
+def _of_api(row: Any) -> Open:
+    definition = stored_definition(row.definition)
+    running = row.status == Status.RUNNING
+    return Open(row.name, row.seed, row.epoch, row.revision, running, definition=definition)
+
+
+def insert_new(session: Session, table: type[Any], rows: list[dict[str, Any]]) -> Insert:
+    """An insert that leaves rows alone which are there: the first one wins."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement: Insert = dialect.insert(table).values(rows).on_conflict_do_nothing()
+    return statement
+
+
+def as_test(definition: Definition) -> Test:
+    """An experiment as the workflow's tests are: the control first."""
+    control = definition.arm(None)
+    arms = (control, *(arm for arm in definition.arms if arm.name != control.name))
+    return Test(definition.name, tuple(Arm(one.name, one.weight, one.config) for one in arms))
+
+
+def shown_version(definition: Definition, arm: str) -> int | None:
+    """The workflow version that an arm shows, if it shows one."""
+    version = definition.arm(arm).config.get("workflow_version")
+    return int(version) if version is not None else None
