@@ -29,6 +29,9 @@ from web.api import imports as imports_api
 from web.api import jobs as jobs_api
 from web.api import leads
 from web.api import predictions
+from web.console import access as console_access
+from web.console import assets as console_assets
+from web.console import setting as console_setting
 from web.widget import chat, files, shop
 
 BLUEPRINTS = (
@@ -52,6 +55,8 @@ PAGES = (
     (chat.pages, ""),
     (shop.pages, ""),
     (files.pages, ""),
+    (console_assets.pages, ""),
+    (console_access.pages, ""),
 )
 
 # Seconds that Ctrl-C waits for messages that are being sent; their leases outlive us.
@@ -74,6 +79,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
         documentation.register_blueprint(blueprint, url_prefix=prefix)
     for pages, prefix in PAGES:
         app.register_blueprint(pages, url_prefix=prefix or None)
+    console_setting.register(app)
     health.register_docs(app)
     cli.register(app)
     ours.metrics.allow_routes(rule.rule for rule in app.url_map.iter_rules())

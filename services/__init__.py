@@ -40,6 +40,7 @@ from services.request_service import RequestService
 from services.resources import Resources
 from services.scoring_service import ScoringService
 from services.session_store import SessionStore
+from services.sign_in_service import SignInService
 from services.widget_service import WidgetService
 from services.workflow_service import WorkflowService
 
@@ -70,6 +71,7 @@ __all__ = [
     "Resources",
     "ScoringService",
     "Services",
+    "SignInService",
     "WidgetService",
     "WorkflowService",
     "prepare",
@@ -213,6 +215,11 @@ class Services:
     def requests(self) -> RequestService:
         """Stored replies."""
         return self.make(RequestService)
+
+    @cached_property
+    def sign_ins(self) -> SignInService:
+        """Who is signed in."""
+        return self.make(SignInService)
 
     @cached_property
     def scoring(self) -> ScoringService:

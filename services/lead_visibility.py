@@ -1,10 +1,15 @@
-"""Which leads there are for everybody: not deleted, and not of an import that is still at work."""
+"""Which leads there are: for everybody, and for one person who works only their own."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, or_, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, event, or_, select
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from models import Import, Lead
+
+OWNER, IN_SIGHT = "leadline.owner", "leadline.in_sight"
 
 
 def is_visible() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -15,3 +20,33 @@ def is_visible() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     at_work = select(Import.id).where(Import.published_at.is_(None))
     is_published = or_(Lead.import_id.is_(None), Lead.import_id.not_in(at_work))
     return Lead.deleted_at.is_(None), is_published
+
+
+def see_only(session: Session, owner: str) -> None:
+    """From now on every statement of this session finds only leads of this owner and of nobody.
+
+    Put on once, where the request begins, so that no use case can forget it.
+    """
+    session.info[OWNER] = owner
+
+
+def keep_in_sight(session: Session, lead_id: int) -> None:
+    """Who just gave a lead away still gets the reply about it; the next request finds it gone."""
+    session.info.setdefault(IN_SIGHT, set()).add(lead_id)
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _narrowed(state: ORMExecuteState) -> None:
+    owner: Any = state.session.info.get(OWNER)
+    # What is loaded already was found under the filter; reading it again must not lose it.
+    if owner is None or state.is_column_load or state.is_relationship_load:
+        return
+    if not (state.is_select or state.is_update or state.is_delete):
+        return
+    mine = or_(Lead.assigned_to == owner, Lead.assigned_to.is_(None))
+    in_sight = state.session.info.get(IN_SIGHT)
+    if in_sight:
+        mine = or_(mine, Lead.id.in_(sorted(in_sight)))
+    state.statement = state.statement.options(
+        with_loader_criteria(Lead, mine, include_aliases=True)
+    )

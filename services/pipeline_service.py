@@ -15,6 +15,7 @@ from engine.vocabulary import FactKind, Outcome, StageKind
 from errors import invalid_field
 from lib.clock import iso
 from models import Conversation, Lead
+from services.lead_visibility import keep_in_sight
 from services.pipeline_stages import PipelineStages
 from services.resources import Resources
 from services.sales_step import SalesStep
@@ -60,6 +61,7 @@ class PipelineService:
         before, after = step.lead.assigned_to, (owner or "").strip() or None
         if before == after:
             return
+        keep_in_sight(self.session, lead_id)
         step.set(assigned_to=after, last_activity_at=step.now)
         step.record(FactKind.LEAD_ASSIGNED, {"from": before, "to": after})
         step.audit("lead.assigned", {"from": before, "to": after})

@@ -1,4 +1,5 @@
-"""Who is asking: visitors with a token, programs with a key; who may read and write what."""
+"""Who is asking: visitors with a token, programs with a key, people who are signed in; who may
+read and write what."""
 
 from __future__ import annotations
 
@@ -10,10 +11,13 @@ from enum import Enum
 from flask import g, request
 
 import errors
+from engine.policy import may_call
 from engine.vocabulary import Scope, grants
 from lib.crypto import TOKEN, same
 from services import unit_of_work
 from services.account_service import KeyHolder
+from services.sign_in_service import Principal
+from web.sign_in import guard_origin, signed_in
 from web.unit_of_work import resources
 
 VISITOR = "visitor"
@@ -39,6 +43,14 @@ class Reader:
 
     full: bool = False
     key: KeyHolder | None = None
+    person: Principal | None = None
+
+    @property
+    def actor(self) -> str:
+        """The name under which an audit knows who did it."""
+        if self.key is not None:
+            return f"key {self.key.name}"
+        return self.person.email if self.person is not None else "loopback"
 
 
 def reader() -> Reader:
@@ -57,7 +69,8 @@ def admit(access: Access | Scope, session_id: str | None = None) -> None:
         g.reader = Reader(full=True)
     else:
         assert isinstance(access, Scope)
-        g.reader = Reader(full=True, key=_holder(access))
+        person = _person(access)
+        g.reader = Reader(True, person=person) if person else Reader(True, key=_holder(access))
 
 
 def visitor_token(session_id: str) -> str:
@@ -94,6 +107,10 @@ def _reader_of(session_id: str) -> Reader:
         return Reader(full=True)
     if "Authorization" in request.headers:
         return Reader(full=True, key=_holder(Scope.LEADS_READ))
+    found = signed_in()
+    if found is not None and may_call(found.role, Scope.LEADS_READ):
+        g.only_for = found.owner
+        return Reader(full=True, person=found)
     if _is_opened():
         return Reader(full=True)
     if resources().settings.PUBLIC_READ == "off":
@@ -113,6 +130,18 @@ def _check_token(token: str, session_id: str) -> None:
         )
     # Whole and in time, so it is another session's; a forged one looks the same and gains nothing.
     raise errors.Forbidden("This visitor token belongs to another session.", code="wrong_session")
+
+
+def _person(needed: Scope) -> Principal | None:
+    """Who calls from the console, if nobody shows a key; refused where the role forbids it."""
+    found = None if "Authorization" in request.headers else signed_in()
+    if found is None:
+        return None
+    if not may_call(found.role, needed):
+        raise errors.Forbidden(f"Your role does not allow {needed}.", code="missing_permission")
+    guard_origin(found)
+    g.only_for = found.owner
+    return found
 
 
 def _holder(needed: Scope) -> KeyHolder:

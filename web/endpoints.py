@@ -128,9 +128,11 @@ class Endpoint:
         if session_id:
             plain = len(session_id) <= LONGEST_PLAIN_ID
             return f"session:{session_id if plain else sha256_hex(session_id)}"
-        holder = reader().key
+        holder, person = reader().key, reader().person
         if holder is not None:
             return f"key:{holder.id}"
+        if person is not None:
+            return f"person:{person.person_id}"
         if len(key) < SHORTEST_START_KEY:
             raise _bad_key("Here an idempotency key needs at least 16 characters.")
         return "start"

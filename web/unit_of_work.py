@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from database import session_scope
 from services import Services, unit_of_work
+from services.lead_visibility import see_only
 from services.request_service import Stored
 from services.resources import Resources
 
@@ -96,6 +97,8 @@ def _attempt(work: Callable[[], Response], *, writes: bool, once: Once | None) -
     here = resources()
     with unit_of_work(here, read_only=not writes) as ours:
         g.services = ours
+        if g.get("only_for"):
+            see_only(ours.session, g.only_for)
         try:
             return work() if once is None else _once(once, work)
         finally:

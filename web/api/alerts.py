@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.policy import Permission
 from engine.vocabulary import Scope, grants
 from schemas import (
     AlertsConfigIn,
@@ -110,7 +111,7 @@ def test_destination(destination_id: str) -> dict[str, Any]:
 
 def who() -> Who:
     """The caller as the audit names it."""
-    key = reader().key
-    if key is None:
-        return Who("loopback")
-    return Who(f"key {key.name}", is_operator=grants(key.scopes, Scope.ADMIN))
+    asking = reader()
+    is_operator = asking.key is not None and grants(asking.key.scopes, Scope.ADMIN)
+    is_admin = asking.person is not None and asking.person.may(Permission.ADMIN)
+    return Who(asking.actor, is_operator=is_operator or is_admin)

@@ -46,5 +46,4 @@ def get_delivery(delivery_id: str) -> dict[str, Any]:
 )
 def resend(delivery_id: str) -> dict[str, Any]:
     """Send a delivery again, under the same id."""
-    key = reader().key
-    return services().deliveries.resend(delivery_id, actor=f"key {key.name}" if key else "loopback")
+    return services().deliveries.resend(delivery_id, actor=reader().actor)

@@ -29,8 +29,7 @@ LARGEST_FILE = 50 * 1024 * 1024
 )
 def begin_import(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Import a file of leads in the background."""
-    key = reader().key
-    by = f"key {key.name}" if key else "loopback"
+    by = reader().actor
     return accepted(services().imports.begin(**body, actor=by))
 
 

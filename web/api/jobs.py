@@ -22,8 +22,7 @@ api = Api("jobs", __name__, description="Work in the background.")
 )
 def refresh_leads() -> tuple[dict[str, Any], dict[str, str]]:
     """Re-score all leads under the version in force, in the background."""
-    key = reader().key
-    by = f"key {key.name}" if key else "loopback"
+    by = reader().actor
     return accepted(services().jobs.request("leads.refresh", requested_by=by))
 
 

@@ -126,5 +126,4 @@ def _number(lead_id: str) -> int:
 
 
 def _actor() -> str:
-    holder = reader().key
-    return f"key {holder.name}" if holder else "loopback"
+    return reader().actor

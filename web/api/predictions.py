@@ -127,8 +127,7 @@ def promote_model(model_id: str) -> dict[str, Any]:
 
 
 def _by() -> str:
-    key = reader().key
-    return f"key {key.name}" if key else "loopback"
+    return reader().actor
 
 
 def _lead_id(text: str) -> int:

@@ -1,0 +1,1 @@
+"""The console: where marketers and sales work; one file a page."""
