@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +126,19 @@ def is_wider_than_its_window(page: Page) -> bool:
     sizes = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     width, room = page.evaluate(sizes)
     return bool(width > room)
+
+
+@pytest.fixture
+def build(sqlite_template: Path, tmp_path: Path, visit: Visit) -> Iterator[Callable[..., Any]]:
+    """Starts a console on a fresh database: `build().enter("Sam", "sales", PHONE)` is a window."""
+    # Here, because it takes the sizes and the browser from this file.
+    from tests.browser.building import building
+
+    with ExitStack() as opened:
+
+        def start(**settings: Any) -> Any:
+            file = tmp_path / f"building{uuid.uuid4().hex[:6]}.db"
+            file.write_bytes(sqlite_template.read_bytes())
+            return opened.enter_context(building(f"sqlite:///{file}", tmp_path, visit, **settings))
+
+        yield start
