@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -15,6 +15,9 @@ from services.job_service import SCHEDULE, Progress
 from services.model_store import InService, load
 from services.resources import Resources
 from services.training_rows import Example
+
+if TYPE_CHECKING:
+    from ml.predict import Model
 
 log = structlog.get_logger(__name__)
 
@@ -36,14 +39,19 @@ class Training:
     def run(self) -> Any:
         """What was learned, to be written down by `PredictionService.keep`."""
         # Here, for only who trains should wait for scikit-learn.
-        from services.model_training import Incumbent, learn
+        from services.model_training import learn
+        from services.model_watch import Incumbent
 
         examples = self._read()
-        found = self._in_service()
+        found, earlier = self._in_service(), self._earlier()
         with unit_of_work(self.resources, read_only=True) as services:
             now, store = services.now(), services.predictions.store
+
+            def incumbent(model: Model, previous: Incumbent | None = None) -> Incumbent:
+                return Incumbent(str(model.id), model, store.data_to(str(model.id)), previous)
+
             incumbents = {
-                stage: Incumbent(str(model.id), model, store.data_to(str(model.id)))
+                stage: incumbent(model, incumbent(earlier[stage]) if stage in earlier else None)
                 for stage, model in found.models.items()
             }
         return learn(examples, now, incumbents)
@@ -76,6 +84,22 @@ class Training:
         with unit_of_work(self.resources, read_only=True) as services:
             return services.predictions.store.in_service() or InService()
 
+    def _earlier(self) -> dict[str, Model]:
+        """The versions that can come back, by stage; one that cannot be read cannot."""
+        from ml.registry import unpack
+
+        with unit_of_work(self.resources, read_only=True) as services:
+            store = services.predictions.store
+            names = {stage: store.previous(stage) for stage in store.promoted()}
+            files = {stage: store.stored(name) for stage, name in names.items() if name}
+        found = {}
+        for stage, file in files.items():
+            try:
+                found[stage] = unpack(file.data, file.sha256, model_id=file.id)
+            except LeadlineError as error:
+                log.warning("an earlier model cannot be read", reason=error.message)
+        return found
+
     def _say(self, progress: Progress) -> None:
         if self.job is not None:
             with unit_of_work(self.resources) as services:
@@ -87,7 +111,7 @@ def train_now(resources: Resources, *, by: str) -> dict[str, Any]:
     """Learn from all outcomes and keep what came of it; the reply of who asked and waits."""
     learned = Training(resources).run()
     with unit_of_work(resources) as services:
-        return services.predictions.keep(learned.versions, learned.drift, by=by)
+        return services.predictions.keep(learned.versions, learned.drift, learned.returned, by=by)
 
 
 def prepare_training(resources: Resources, job: Job) -> Any:
@@ -101,7 +125,9 @@ def prepare_training(resources: Resources, job: Job) -> Any:
     learned = Training(resources, job).run()
 
     def write(services: Services, job: Job) -> Progress:
-        kept = services.predictions.keep(learned.versions, learned.drift, by=job.requested_by)
+        kept = services.predictions.keep(
+            learned.versions, learned.drift, learned.returned, by=job.requested_by
+        )
         return Progress(job.done, job.total, result={**kept, "notes": list(learned.notes)})
 
     return write

@@ -9,7 +9,9 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit  # type: ignore[import-untyped]
-from scipy.stats import chi2  # type: ignore[import-untyped]
+from scipy.stats import chi2, norm  # type: ignore[import-untyped]
+
+from ml.evaluate import losses
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -17,6 +19,9 @@ Ints = npt.NDArray[np.int64]
 ALARM_Z = 3.0
 BINS = 10
 SURE = 0.99
+# The version before comes back only when it is surely better: the question is asked every night.
+FEWEST_TO_COMPARE = 30
+FEWEST_OF_A_KIND = 5
 # An update of the intercept believes the old one as much as so many leads.
 PRIOR_LEADS = 20.0
 
@@ -48,6 +53,20 @@ class Shift:
     def alarm(self) -> bool:
         """Whether it moved more than samples of this size do by chance."""
         return self.psi > self.limit
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """By how many nats a lead the version before would have done better than what serves."""
+
+    leads: int
+    gain: float
+    error: float
+
+    @property
+    def is_surely_better(self) -> bool:
+        """Whether chance cannot explain that the version before did better."""
+        return self.gain > float(norm.ppf(SURE)) * self.error
 
 
 def calibration(won: Ints, logits: Floats) -> Calibration:
@@ -123,6 +142,25 @@ def intercept_update(won: Ints, logits: Floats) -> float:
         if abs(step) < 1e-10:
             break
     return move
+
+
+def comparison(won: Ints, serves: Floats, before: Floats) -> Comparison | None:
+    """Two versions on ripe outcomes that neither learned from; None where there are too few."""
+    if len(won) < FEWEST_TO_COMPARE or min(won.sum(), len(won) - won.sum()) < FEWEST_OF_A_KIND:
+        return None
+    gains = losses(won, serves) - losses(won, before)
+    return Comparison(len(won), float(gains.mean()), float(gains.std() / np.sqrt(len(won))))
+
+
+def beats_a_mended_one(won: Ints, serves: Floats, before: Floats) -> bool:
+    """Whether the version before is better even than what serves with its intercept updated.
+
+    The update is learned on the older half of the rows, and both are judged on the newer one.
+    """
+    half = len(won) // 2
+    move = intercept_update(won[:half], serves[:half])
+    mended, old = serves[half:] + move, before[half:]
+    return float(losses(won[half:], old).mean()) < float(losses(won[half:], mended).mean())
 
 
 def next_step(found: Calibration, moved: Sequence[Shift]) -> str:

@@ -57,6 +57,16 @@ class NewVersion:
 
 
 @dataclass(frozen=True)
+class Returned:
+    """An earlier version that is to answer again, and why."""
+
+    id: str
+    stage: str
+    label: str
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True)
 class InService:
     """The models that answer now, by stage, ready to be asked."""
 

@@ -15,27 +15,17 @@ import numpy.typing as npt
 
 from errors import Invalid
 from lib.crypto import sha256_hex
-from ml import drift, registry
+from ml import registry
 from ml.features import Choice, Stage, frame_of
 from ml.labels import Case, patience, ripe
 from ml.predict import Model
 from ml.train import candidate, label_for, train, train_rules
 from services.lead_past import POINTS
-from services.model_store import RULES, NewVersion
+from services.model_store import RULES, NewVersion, Returned
+from services.model_watch import Incumbent, Rows, repair, watch
 from services.training_rows import LEAST_SILENCE, Example
 
 Ints = npt.NDArray[np.int64]
-# Fewer outcomes than this, and chance explains any drift.
-FEWEST_TO_WATCH = 10
-
-
-@dataclass(frozen=True)
-class Incumbent:
-    """The model in service and the moment of the last outcome that it learned from."""
-
-    id: str
-    model: Model
-    data_to: datetime | None
 
 
 @dataclass(frozen=True)
@@ -45,24 +35,7 @@ class Learned:
     versions: Sequence[NewVersion]
     drift: Mapping[str, Mapping[str, Any]]
     notes: Sequence[str]
-    # Where outcomes taught nothing new.
-    unchanged: bool = False
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The ripe rows of one stage, in the order of time."""
-
-    frame: dict[str, list[Any]]
-    won: Ints
-    decided: Sequence[datetime | None]
-    notes: tuple[str, ...]
-
-    @property
-    def window(self) -> tuple[datetime | None, datetime | None]:
-        """From when to when outcomes were recorded."""
-        known = [one for one in self.decided if one is not None]
-        return (min(known), max(known)) if known else (None, None)
+    returned: Sequence[Returned] = ()
 
 
 def learn(
@@ -77,19 +50,32 @@ def learn(
     versions: list[NewVersion] = []
     watched: dict[str, Mapping[str, Any]] = {}
     notes: list[str] = []
+    returned: list[Returned] = []
     for stage in (Stage.BEFORE_CONTACT, Stage.AFTER_CONTACT):
         rows = ordered_rows(examples, now, stage)
         incumbent = incumbents.get(stage)
         if stage is Stage.AFTER_CONTACT and label_for(rows.won) == RULES:
             continue
-        found = _stage(rows, replace(choice, stage=stage), incumbent)
-        seen = _watch(rows, incumbent)
+        wanted = replace(choice, stage=stage)
+        found = _stage(rows, wanted, incumbent)
+        seen = watch(rows, incumbent)
         if incumbent is not None and seen is not None:
-            watched[incumbent.id] = seen
-            found += _repaired(rows, incumbent, seen, found)
+            watched[incumbent.id] = seen.state
+            mended = None
+            if not any(one.promote for one in found):
+                mended = repair(rows, incumbent, seen, wanted)
+            if mended is not None and mended.returned is not None:
+                returned.append(_back(mended.returned, mended.reasons))
+            elif mended is not None and mended.model is not None:
+                found.append(_version(mended.rows or rows, mended.model, True, mended.reasons))
         versions += found
         notes += rows.notes if stage is Stage.BEFORE_CONTACT else ()
-    return Learned(versions, watched, notes)
+    return Learned(versions, watched, notes, returned)
+
+
+def _back(previous: Incumbent, reasons: Sequence[str]) -> Returned:
+    model = previous.model
+    return Returned(previous.id, str(model.encoding.stage), model.label, reasons)
 
 
 def ordered_rows(examples: Sequence[Example], now: datetime, stage: Stage) -> Rows:
@@ -159,44 +145,3 @@ def _version(rows: Rows, model: Model, promote: bool, reasons: Sequence[str]) ->
         data_from=begin,
         data_to=end,
     )
-
-
-def _new_rows(rows: Rows, incumbent: Incumbent) -> npt.NDArray[np.bool_]:
-    """The rows that were decided after the last one that the model learned from."""
-    last = incumbent.data_to
-    return np.array([at is not None and (last is None or at > last) for at in rows.decided], bool)
-
-
-def _watch(rows: Rows, incumbent: Incumbent | None) -> Mapping[str, Any] | None:
-    """How the outcomes since then, and the leads themselves, differ from what was learned."""
-    if incumbent is None or not len(rows.won):
-        return None
-    new = _new_rows(rows, incumbent)
-    if new.sum() < FEWEST_TO_WATCH or (~new).sum() < FEWEST_TO_WATCH:
-        return None
-    model = incumbent.model
-    X = model.encoding.matrix(rows.frame, len(rows.won))
-    found = drift.calibration(rows.won[new], model.logits(X[new]))
-    columns = model.encoding.columns
-    moved = drift.shifts(
-        [one.name for one in columns], [one.levels for one in columns], X[~new], X[new]
-    )
-    return dict(drift.summary(found, moved[:20]))
-
-
-def _repaired(
-    rows: Rows, incumbent: Incumbent, seen: Mapping[str, Any], found: Sequence[NewVersion]
-) -> list[NewVersion]:
-    """The model in service with its intercept mended, where that is due and no better one came."""
-    if any(one.promote for one in found) or seen["next_step"] != "intercept":
-        return []
-    model, new = incumbent.model, _new_rows(rows, incumbent)
-    X = model.encoding.matrix(rows.frame, len(rows.won))
-    move = drift.intercept_update(rows.won[new], model.logits(X[new]))
-    mended = model.moved(move)
-    mended = replace(mended, card={**model.card, "intercept_moved": move})
-    reason = (
-        f"On {int(new.sum()):,} newer outcomes {seen['wins_said']:.0f} wins were said and"
-        f" {seen['wins_seen']:.0f} seen: every probability was moved by {move:+.2f} logits."
-    )
-    return [_version(rows, mended, True, [reason])]

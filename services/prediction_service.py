@@ -21,6 +21,7 @@ from services.model_store import (
     InService,
     ModelStore,
     NewVersion,
+    Returned,
     in_service_or_prior,
 )
 from services.probability_scores import ProbabilityScores
@@ -157,6 +158,7 @@ class PredictionService:
         self,
         versions: Sequence[NewVersion],
         drift: Mapping[str, Mapping[str, Any]],
+        returned: Sequence[Returned] = (),
         *,
         by: str,
     ) -> dict[str, Any]:
@@ -175,7 +177,8 @@ class PredictionService:
                     "reasons": list(one.reasons),
                 }
             )
-        if any(one.promote for one in versions):
+        kept += [self._take_back(one, by=by) for one in returned]
+        if any(one["promoted"] for one in kept):
             self.request(by=by)
         first = [one for one in kept if one["stage"] == BEFORE] or kept
         # What answers from now on says most; else the candidate that was refused.
@@ -183,6 +186,18 @@ class PredictionService:
         if chief is None:
             return {"model_id": None, "promoted": False, "reasons": ["There was nothing to do."]}
         return {**chief, "models": kept}
+
+    def _take_back(self, one: Returned, *, by: str) -> dict[str, Any]:
+        """An earlier version answers again."""
+        self.store.promote(one.id, by=by, reasons=one.reasons)
+        return {
+            "model_id": one.id,
+            "stage": one.stage,
+            "label": one.label,
+            "promoted": True,
+            "returned": True,
+            "reasons": list(one.reasons),
+        }
 
     def promote(self, identifier: str, *, by: str) -> dict[str, Any]:
         """Let a version answer, by a person's word; every lead is predicted anew."""

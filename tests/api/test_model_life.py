@@ -79,6 +79,45 @@ def test_a_version_that_comes_back_is_told_as_such(api: Caller) -> None:
     assert [kind for (kind,) in facts][-1] == "model.returned"
 
 
+# The version before
+
+
+def test_the_version_before_comes_back_by_itself_where_it_is_surely_better(lite: Caller) -> None:
+    plant_many(lite)
+    good = train(lite)["model_id"]
+    later(lite)
+    # Somebody brings in a file in which won and lost are confused.
+    plant_many(lite, 700, signal=-2.0, seed=3)
+    bad = train(lite)["model_id"]
+    assert status(lite) == {good: "retired", bad: "promoted"}
+    lite.relay()
+    hears = place(lite)
+    later(lite)
+    plant_many(lite, 60, seed=4)
+
+    result = train(lite)
+
+    assert result["model_id"] == good and result["returned"] is True
+    assert "it is back" in result["reasons"][0]
+    assert status(lite)[good] == "promoted" and status(lite)[bad] == "retired"
+    assert told(lite) == [(hears, "model_returned")]
+    seen = lite.staff("GET", f"/api/models/{bad}").json["drift"]["previous"]
+    assert seen["model"] == good and seen["leads"] == 60 and seen["gain"] > 2 * seen["error"]
+    models = {model for (model,) in lite.rows("SELECT DISTINCT model_id FROM lead_predictions")}
+    assert models == {good}
+
+
+def later(api: Caller) -> None:
+    """A hundred days pass."""
+    api.clock.advance(86400 * 100)  # type: ignore[attr-defined]
+
+
+def status(api: Caller) -> dict[str, str]:
+    """The status of every version that was ever let through."""
+    models = api.staff("GET", "/api/models").json["models"]
+    return {one["id"]: one["status"] for one in models if one["status"] != "refused"}
+
+
 # The queue
 
 
