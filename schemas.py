@@ -1033,6 +1033,20 @@ class ModelQuery(Plain):
     capacity = fields.Integer(validate=validate.Range(0, 10_000_000))
 
 
+class ModelsConfigIn(Plain):
+    """What a workspace may decide about its models."""
+
+    model_kind = fields.String()
+    fair_chance_percent = fields.Float()
+
+
+class ModelsConfigOut(Reply):
+    """What a workspace has decided about its models."""
+
+    model_kind = fields.String(required=True)
+    fair_chance_percent = fields.Float(required=True)
+
+
 class ModelRowOut(Reply):
     """A version of a model in a list."""
 

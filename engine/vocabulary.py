@@ -202,6 +202,21 @@ class Profile(StrEnum):
     ML_PROBABILITY = "ml_probability"
 
 
+class ModelKind(StrEnum):
+    """Which estimator learns from the outcomes."""
+
+    BLEND = "blend"
+    BOOSTING = "boosting"
+    LIGHTGBM = "lightgbm"
+    # What an older portal used; here to be compared with.
+    RANDOM_FOREST_SMOTE = "random_forest_smote"
+
+    @property
+    def serves(self) -> bool:
+        """Whether a workspace may let it answer: it must be calibrated."""
+        return self is not ModelKind.RANDOM_FOREST_SMOTE
+
+
 class Trigger(StrEnum):
     """What is worth an alert: something about a lead, or about what judges all of them."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.vocabulary import FactKind
 from models import Event
 from services import Services
+from services.fair_chance import FairChance
 
 React = Callable[[Services, int | None, Sequence[Event]], None]
 
@@ -24,6 +25,11 @@ class Subscriber:
 def _renew_scores(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
     if lead_id is not None:
         services.lead_scores.renew(lead_id)
+
+
+def _note_choice(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    if lead_id is not None:
+        services.make(FairChance).on_facts(lead_id, facts)
 
 
 def _predict(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
@@ -61,6 +67,12 @@ def _tell_of_models(services: Services, lead_id: int | None, facts: Sequence[Eve
 
 # In this order: an alert tells the scores as they are after the facts it speaks of.
 SUBSCRIBERS = (
+    # First of all: why a lead was called is told by its score before the call.
+    Subscriber(
+        "choices",
+        frozenset({FactKind.LEAD_ASSIGNED, FactKind.ACTIVITY_LOGGED}),
+        _note_choice,
+    ),
     Subscriber(
         "scores",
         frozenset(

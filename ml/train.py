@@ -32,6 +32,7 @@ NORMAL_FROM = 40
 # The newest window judges only when it holds so many of each kind.
 FEWEST_TO_JUDGE = 10
 OVERVIEW_ROWS = 5_000
+_WEIGHTED = "every lead, the unlikelier to be called the heavier (at most 20 fold)"
 _NOTHING_LEFT = "No column but the points is left to learn from."
 
 
@@ -174,6 +175,8 @@ def candidate(
     trial = _newest(frame, won, same, incumbent, label, weights, seed)
     if trial is not None:
         reports["newest"] = _report(trial, "the newest fifth, by a model of the older leads")
+    if weights is not None:
+        reports["weighted"] = evaluate.measure(won, everywhere.candidate, weights, how=_WEIGHTED)
     verdict = _verdict(everywhere, trial)
     card = {**model.card, "reports": {name: it.plain() for name, it in reports.items()}}
     card = {**card, "verdict": {"promote": verdict.promote, "reasons": list(verdict.reasons)}}
@@ -257,7 +260,7 @@ def _rows(frame: Frame, rows: Ints) -> dict[str, list[object]]:
 
 
 def _report(trial: evaluate.Trial, how: str) -> evaluate.Report:
-    return evaluate.measure(trial.won, trial.candidate, trial.weight, how=how)
+    return evaluate.measure(trial.won, trial.candidate, how=how)
 
 
 def _as_outcomes(won: Ints) -> Ints:

@@ -21,6 +21,7 @@ from services.lead_scores import LeadScores
 from services.lead_visibility import is_visible
 from services.pipeline_service import COLUMNS, PipelineService
 from services.prediction_service import PredictionService
+from services.prediction_settings import PredictionSettings
 from services.profile import profile_values, read_profile
 from services.resources import Resources
 from services.scoring_service import ScoringService, ledger_view
@@ -60,6 +61,7 @@ class LeadBook:
             "profiles": scores.find(lead),
             "ledger": [ledger_view(row) for row in ledger],
             "history": [_fact_view(fact) for fact in facts],
+            "lane": PredictionSettings(self.session, self.resources).decided().lane_of(lead.id),
             "explanation": PredictionService(self.session, self.resources).explanation(lead.id),
             "engagement_level": _engagement_level(counts, facts),
             **DiaryService(self.session, self.resources).find_diary(lead),

@@ -20,6 +20,7 @@ from models import Activity, Event, Lead
 from services.lead_scores import LeadScores, Queue
 from services.lead_visibility import is_visible
 from services.pipeline_stages import PipelineStages
+from services.prediction_settings import PredictionSettings
 from services.resources import Resources
 
 # What a lead does itself, yet may be told of as an activity: on the phone, by another program.
@@ -69,8 +70,12 @@ class LeadList:
         page = rows[: wanted.limit]
         following = _cursor(wanted.sort, page[-1]) if len(rows) > wanted.limit else None
         counts = self.engagement([lead.id for lead, *_ in page])
+        decided = PredictionSettings(self.session, self.resources).decided()
         views = [
-            lead_row(lead, counts.get(lead.id, {}), score=number, tier=queue.tier(number))
+            {
+                **lead_row(lead, counts.get(lead.id, {}), score=number, tier=queue.tier(number)),
+                "lane": decided.lane_of(lead.id),
+            }
             for lead, _, number in page
         ]
         return {"leads": views, "next_cursor": following}

@@ -318,17 +318,21 @@ def _points(past: LeadPast, facts: Iterable[PastFact]) -> dict[str, Any]:
     return max(sums.values(), key=lambda one: sum(one.values()))
 
 
-def _contact_kind(fact: PastFact) -> str | None:
+def contact_kind(fact_kind: str, measured: Mapping[str, Any]) -> str | None:
     """The kind of contact that a fact is; signals told by hand and notes are none."""
-    if fact.kind != FactKind.ACTIVITY_LOGGED:
+    if fact_kind != FactKind.ACTIVITY_LOGGED:
         return None
-    kind = str(fact.measured.get("kind", ""))
+    kind = str(measured.get("kind", ""))
     if kind == ActivityKind.NOTE or find_action(kind) in (
         *ENGAGEMENT_ACTIONS,
         Action.DEMO_REQUESTED,
     ):
         return None
     return kind
+
+
+def _contact_kind(fact: PastFact) -> str | None:
+    return contact_kind(fact.kind, fact.measured)
 
 
 def _host(address: Any) -> str | None:

@@ -89,7 +89,10 @@ def ordered_rows(examples: Sequence[Example], now: datetime, stage: Stage) -> Ro
         for one in examples
         if stage is Stage.BEFORE_CONTACT or one.after_contact is not None
     }
-    cases = [Case(key, _day(one.seen_at), one.won, one.decided_at) for key, one in mine.items()]
+    cases = [
+        Case(key, _day(one.seen_at), one.won, one.decided_at, one.propensity)
+        for key, one in mine.items()
+    ]
     labels = ripe(cases, now, silence=max(patience(cases), LEAST_SILENCE))
     chosen = [mine[case.lead] for case in labels.cases]
     after = stage is Stage.AFTER_CONTACT
@@ -98,7 +101,9 @@ def ordered_rows(examples: Sequence[Example], now: datetime, stage: Stage) -> Ro
     for name in POINTS:
         frame.setdefault(name, [None] * len(records))
     decided = [one.decided_at for one in chosen]
-    return Rows(frame, labels.won, decided, labels.left_out)
+    # Where all were as likely to be called, there is nothing to undo.
+    weights = labels.weights if len(set(labels.weights.tolist())) > 1 else None
+    return Rows(frame, labels.won, decided, labels.left_out, weights)
 
 
 def _day(moment: datetime) -> datetime:
@@ -117,7 +122,7 @@ def _stage(rows: Rows, choice: Choice, incumbent: Incumbent | None) -> list[NewV
     against = None if incumbent is None or serves_rules else incumbent.model
     reasons: list[str]
     try:
-        found = candidate(rows.frame, rows.won, choice, incumbent=against)
+        found = candidate(rows.frame, rows.won, choice, incumbent=against, weights=rows.weights)
         model, good = found.model, found.verdict.promote
         reasons = list(found.verdict.reasons)
         made = [_version(rows, model, good, reasons)]

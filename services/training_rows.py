@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,12 @@ DECIDING = timedelta(days=1)
 # Who was heard of since is no lead that fell silent.
 LEAST_SILENCE = timedelta(days=30)
 # Facts that no row is made of; most of a log is answers and behaviours.
-_UNREAD = (FactKind.LEAD_CLASSIFIED, FactKind.ANSWER_REASKED, FactKind.EXPERIMENT_EXPOSED)
+_UNREAD = (
+    FactKind.LEAD_CLASSIFIED,
+    FactKind.ANSWER_REASKED,
+    FactKind.EXPERIMENT_EXPOSED,
+    FactKind.LEAD_CHOSEN,
+)
 
 IsOurs = Callable[[str], bool]
 
@@ -42,6 +47,8 @@ class Example:
     decided_at: datetime | None
     before_contact: Mapping[str, Any]
     after_contact: Mapping[str, Any] | None = None
+    # How likely it was to be chosen for work, where that is known.
+    propensity: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -81,14 +88,18 @@ class TrainingRows:
 
         Previews, crawlers and who was erased teach nothing about customers.
         """
-        strange = self._strange(lead_ids)
+        strange, chances = self._strange(lead_ids), self._propensities(lead_ids)
         now = self.resources.clock.now()
         made = (
             self._example(past, now, is_ours)
             for past in self._pasts(lead_ids).values()
             if past.lead_id not in strange and past.facts
         )
-        return [one for one in made if one is not None]
+        return [
+            replace(one, propensity=chances.get(one.lead_id, 1.0))
+            for one in made
+            if one is not None
+        ]
 
     def known(self, lead_ids: Sequence[int], is_ours: IsOurs) -> list[Known]:
         """The leads as they are known at this moment."""
@@ -172,6 +183,19 @@ class TrainingRows:
         for lead_id, session_id, seq, action, points in rows:
             found.setdefault(lead_id, []).append(PastAward(session_id, seq, action, points))
         return found
+
+    def _propensities(self, lead_ids: Sequence[int]) -> dict[int, float]:
+        """How likely leads were to be chosen for work, of those where a rule chose."""
+        rows = self.session.execute(
+            select(Event.lead_id, Event.measured).where(
+                Event.lead_id.in_(lead_ids), Event.kind == FactKind.LEAD_CHOSEN
+            )
+        )
+        return {
+            lead_id: float(measured["propensity"])
+            for lead_id, measured in rows
+            if lead_id is not None and measured.get("propensity")
+        }
 
     def _strange(self, lead_ids: Sequence[int]) -> set[int]:
         suspicious = select(Conversation.lead_id).where(

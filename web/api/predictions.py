@@ -14,6 +14,8 @@ from schemas import (
     JobAcceptedOut,
     ModelOut,
     ModelQuery,
+    ModelsConfigIn,
+    ModelsConfigOut,
     ModelsOut,
     PredictIn,
     PredictOut,
@@ -21,6 +23,7 @@ from schemas import (
 from services import unit_of_work
 from services.model_store import TRAIN_JOB, in_service_or_prior, load
 from services.prediction_service import predict_rows
+from services.prediction_settings import PredictionSettings
 from web.api.jobs import accepted
 from web.auth import reader
 from web.endpoints import Api
@@ -83,6 +86,24 @@ def predict(body: dict[str, Any]) -> dict[str, Any]:
 def list_models() -> dict[str, Any]:
     """Every version of a model, the newest first."""
     return {"models": services().predictions.store.list_cards()}
+
+
+@api.endpoint("GET", "/api/models/config", reply=ModelsConfigOut, access=Scope.MODELS_READ)
+def get_models_config() -> dict[str, Any]:
+    """Which estimator learns, and how many per cent of the leads get a fair chance."""
+    return services().make(PredictionSettings).decided().view()
+
+
+@api.endpoint(
+    "POST",
+    "/api/models/config",
+    body=ModelsConfigIn,
+    reply=ModelsConfigOut,
+    access=Scope.MODELS_WRITE,
+)
+def change_models_config(body: dict[str, Any]) -> dict[str, Any]:
+    """Change some of these; the next training heeds them."""
+    return services().make(PredictionSettings).change(body, by=_by())
 
 
 @api.endpoint(
