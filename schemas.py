@@ -916,6 +916,8 @@ class ExperimentChangeIn(Plain):
     window_days = StrictNumber(allow_none=True)
     hoped_lift = StrictNumber()
     planned_visitors = fields.Integer(strict=True, allow_none=True)
+    mode = fields.String(metadata={"description": "test or bandit"})
+    bandit = fields.Dict(keys=fields.String(), allow_none=True)
     description = fields.String(validate=validate.Length(max=2000))
     rerandomise = fields.Boolean()
 

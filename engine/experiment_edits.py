@@ -34,6 +34,23 @@ def judge_edit(before: Definition, after: Definition) -> Edit:
     return Edit(tuple(refused), tuple(opens))
 
 
+def keep_moved(before: Definition, after: Definition) -> Definition:
+    """A bandit's edit with the weights that it has come to by itself.
+
+    Of what the edit says only 0 is heeded: that arm gets nobody. A new arm, or one that comes back,
+    gets an even share; the others keep their proportions.
+    """
+    if after.weights == before.weights:
+        return after
+    running = [arm for arm in after.arms if arm.weight > 0]
+    moved = {one.name: before.weights.get(one.name, 0.0) for one in running}
+    fresh = {name: 1 / len(running) for name, weight in moved.items() if not weight}
+    left = 1 - sum(fresh.values())
+    total = sum(moved.values())
+    kept = {name: weight / total * left for name, weight in moved.items() if weight}
+    return after.weighted({**kept, **fresh})
+
+
 _FIXED = {
     "kind": "What it varies cannot be changed while it runs; make a new experiment.",
     "control": "Its control cannot be changed while it runs; make a new experiment.",
@@ -42,6 +59,7 @@ _FIXED = {
     "window_days": "How long a conversion may take was chosen before the start and stays.",
     "hoped_lift": "The effect hoped for was chosen before the start and stays.",
     "planned_visitors": "Its planned size was chosen before the start and stays.",
+    "bandit": "Whether it tests or earns was chosen before the start and stays.",
     "group": "Its exclusion group cannot be changed while it runs; make a new experiment.",
 }
 

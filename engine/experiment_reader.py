@@ -9,14 +9,19 @@ from dataclasses import replace
 from typing import Any
 
 from engine.experiment_arms import PARTS, Kind
-from engine.experiments import Arm, Definition, Group
-from engine.goals import is_metric, unknown_metric
+from engine.experiments import Arm, Bandit, Definition, Group, Mode
+from engine.goals import is_metric, stored_metric, unknown_metric
 from engine.plain_reading import is_number
 from engine.visitors import condition_problems
 
 MOST_ARMS = 26
 MOST_METRICS = 10
 LONGEST_WINDOW = 365.0
+# A bandit that hears of its rewards later than this learns nothing while it matters.
+LONGEST_WAIT = 7.0
+# Visitors are told apart to a ten-thousandth; below this an arm is as good as stopped.
+LOWEST_FLOOR = 0.001
+EXACT = 1e-9
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,63}", re.ASCII)
 # Addresses under /api/experiments that are no experiment.
 RESERVED = frozenset({"holdout"})
@@ -56,7 +61,7 @@ class _Reader:
         """The whole, with a default wherever a part could not be read."""
         kind = self._kind()
         arms = self._arms(kind) if kind else ()
-        return Definition(
+        definition = Definition(
             name=self._name(),
             kind=kind or Kind.GREETING,
             arms=arms,
@@ -71,7 +76,11 @@ class _Reader:
             hoped_lift=self._number("hoped_lift", 0.2, 0, 10) or 0.2,
             planned_visitors=self._planned(),
             description=str(self.raw.get("description") or ""),
+            bandit=self._bandit(arms),
         )
+        if definition.bandit:
+            self._require_earning(definition)
+        return definition
 
     def _name(self) -> str:
         name = self.raw.get("name")
@@ -127,6 +136,9 @@ class _Reader:
         if whole is None:
             self.refuse("arms", f"The weights add up to {total:g}; they must add up to 1.")
             return tuple(arms)
+        if abs(total - 1) < EXACT:
+            # As they were given: else an edit of something else would seem to change them.
+            total = 1.0
         return tuple(
             replace(arm, weight=weight / total) for arm, weight in zip(arms, given, strict=True)
         )
@@ -179,6 +191,39 @@ class _Reader:
         sentence = "An exclusion group has a name and a part of it: from and to, 0 to 1."
         self.refuse("exclusion_group", sentence)
         return None
+
+    def _bandit(self, arms: Sequence[Arm]) -> Bandit | None:
+        """How its weights move, for an experiment that earns."""
+        mode, raw = self.raw.get("mode") or Mode.TEST, self.raw.get("bandit") or {}
+        if mode not in tuple(Mode):
+            self.refuse("mode", f"An experiment's mode is one of {', '.join(Mode)}.")
+        if mode != Mode.BANDIT:
+            return None
+        floor = raw.get("floor") if isinstance(raw, Mapping) else raw
+        careful = raw.get("careful", False) if isinstance(raw, Mapping) else False
+        most = 1 / max(len(arms), 2)
+        if floor is not None and not (is_number(floor) and LOWEST_FLOOR <= floor <= most):
+            lowest = f"{LOWEST_FLOOR:g}"
+            self.refuse("bandit", f"A floor is a share of the visitors, {lowest} to {most:g}.")
+            floor = None
+        if not isinstance(careful, bool):
+            self.refuse("bandit", "Whether it is careful is true or false.")
+        return Bandit(floor, careful is True)
+
+    def _require_earning(self, definition: Definition) -> None:
+        """What keeps weights from following rewards."""
+        if stored_metric(definition.metric)[1]:
+            self.refuse("metric", "A bandit counts conversions; name the goal, not its value.")
+        if definition.window_of(definition.metric) > LONGEST_WAIT:
+            self.refuse(
+                "metric",
+                f"A bandit learns from what comes within {LONGEST_WAIT:g} days; "
+                "choose an earlier goal, such as sql.",
+            )
+        if definition.planned_visitors is not None:
+            self.refuse("planned_visitors", "A bandit has no planned size; leave it out.")
+        if definition.kind is Kind.POINTS:
+            self.refuse("mode", "Points are tried in shadow, where nothing can be earned.")
 
     def _planned(self) -> int | None:
         planned = self._number("planned_visitors", None, 0, 1e9)

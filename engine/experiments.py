@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,13 @@ class Status(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
     DECIDED = "decided"
+
+
+class Mode(StrEnum):
+    """What an experiment is for: to know, or to earn while it learns."""
+
+    TEST = "test"
+    BANDIT = "bandit"
 
 
 # The states from which each step may be taken.
@@ -56,6 +63,18 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Bandit:
+    """How an experiment that earns moves its weights.
+
+    `floor` is the least share of an arm, None for the usual one; `careful` waits for 40
+    conversions in each arm before the first move.
+    """
+
+    floor: float | None = None
+    careful: bool = False
+
+
+@dataclass(frozen=True)
 class Definition:
     """All that a marketer decides about an experiment."""
 
@@ -73,11 +92,23 @@ class Definition:
     hoped_lift: float = 0.2
     planned_visitors: int | None = None
     description: str = ""
+    # None: the weights stay until somebody changes them.
+    bandit: Bandit | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """What it is for."""
+        return Mode.BANDIT if self.bandit else Mode.TEST
 
     @property
     def weights(self) -> dict[str, float]:
         """Each arm's share."""
         return {arm.name: arm.weight for arm in self.arms}
+
+    def weighted(self, weights: Mapping[str, float]) -> Definition:
+        """The same with these shares; an arm that is not named has none."""
+        arms = (replace(arm, weight=weights.get(arm.name, 0.0)) for arm in self.arms)
+        return replace(self, arms=tuple(arms))
 
     def arm(self, name: str | None) -> Arm:
         """The arm of this name; the control when there is none."""
@@ -113,12 +144,16 @@ class Definition:
             "hoped_lift": self.hoped_lift,
             "planned_visitors": self.planned_visitors,
             "description": self.description,
+            "mode": str(self.mode),
+            "bandit": self.bandit and {"floor": self.bandit.floor, "careful": self.bandit.careful},
         }
 
 
 def stored_definition(raw: Mapping[str, Any]) -> Definition:
     """A definition that was checked before it was stored."""
     group = raw.get("exclusion_group")
+    # Not there in what was stored before there were bandits.
+    bandit = raw.get("bandit")
     return Definition(
         name=raw["name"],
         kind=Kind(raw["kind"]),
@@ -136,4 +171,5 @@ def stored_definition(raw: Mapping[str, Any]) -> Definition:
         hoped_lift=raw["hoped_lift"],
         planned_visitors=raw["planned_visitors"],
         description=raw["description"],
+        bandit=Bandit(bandit["floor"], bandit["careful"]) if bandit else None,
     )

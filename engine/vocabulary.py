@@ -135,6 +135,8 @@ class FactKind(StrEnum):
     EXPERIMENT_CONVERTED = "experiment.converted"
     EXPERIMENT_CREATED = "experiment.created"
     EXPERIMENT_EDITED = "experiment.edited"
+    # By a bandit, for the visitors to come.
+    EXPERIMENT_REWEIGHTED = "experiment.reweighted"
     EXPERIMENT_STARTED = "experiment.started"
     EXPERIMENT_PAUSED = "experiment.paused"
     EXPERIMENT_STOPPED = "experiment.stopped"

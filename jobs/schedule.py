@@ -48,6 +48,8 @@ def schedule(resources: Resources) -> tuple[Row, ...]:
         Row("daily digests", "digests.make", DAY, at=7 * HOUR, payload={"digest": "daily"}),
         Row("tidying", "tidy", HOUR, at=20 * MINUTE),
         Row("imports that failed", "imports.tidy", HOUR, at=40 * MINUTE),
+        # Each of them moves once an hour at most; what has matured is looked at more often.
+        Row("bandits", "experiments.move", 10 * MINUTE),
         Row("retention", "retention", DAY, at=2 * HOUR),
         Row("replay check", "replay.check", DAY, at=3 * HOUR),
         Row("model training", "models.train", DAY, at=1 * HOUR),

@@ -14,6 +14,7 @@ from jobs.training import prepare_predicting, prepare_training
 from models import Job
 from services import Services, unit_of_work
 from services.agent_figures import AgentFigures
+from services.experiment_bandits import ExperimentBandits
 from services.job_service import MOST_ATTEMPTS, SCHEDULE, Progress
 from services.refresh_service import RefreshService
 from services.resources import Resources
@@ -98,6 +99,16 @@ def _count_agents(services: Services, job: Job) -> Progress:
     return Progress(result={"agents": services.make(AgentFigures).renew()})
 
 
+def _move_traffic(services: Services, job: Job) -> Progress:
+    """The weights of one experiment that earns; the next one has a unit of its own."""
+    bandits = services.make(ExperimentBandits)
+    name, moved = bandits.running(job.payload.get("after", "")), job.payload.get("moved", 0)
+    if name is None:
+        return Progress(job.done, job.done, result={"experiments": job.done, "moved": moved})
+    moved += bandits.move(name) is not None
+    return Progress(job.done + 1, place={"after": name, "moved": moved})
+
+
 def _retain(services: Services, job: Job) -> Progress:
     progress = services.make(RetentionService).go_on(job.payload, actor=job.requested_by)
     if progress.result is not None and progress.result.get("stopped"):
@@ -132,6 +143,7 @@ KINDS: Mapping[str, Task | Prepared] = {
     "leads.refresh": _refresh,
     "scores.renew": _renew,
     "agents.count": _count_agents,
+    "experiments.move": _move_traffic,
     "retention": _retain,
     "tidy": _tidy,
     "replay.check": _check_replay,

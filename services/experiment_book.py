@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import outbox
 from engine.experiment_arms import Kind
-from engine.experiment_edits import judge_edit
+from engine.experiment_edits import judge_edit, keep_moved
 from engine.experiments import AFTER, STEPS, Arm, Definition, Status, stored_definition
 from engine.vocabulary import FactKind
 from engine.workflow import Test
@@ -21,9 +21,9 @@ from engine.workflow_reader import WorkflowInvalid
 from errors import Conflict, NotFound, invalid_field
 from experiment_draws import API, HOLDOUT, WORKFLOW
 from lib.clock import iso
-from models import AuditEntry, Event, Experiment, ExperimentEpoch, WorkspaceSetting
-from services.account_service import AccountService
+from models import Event, Experiment, WorkspaceSetting
 from services.experiment_checks import OF_TESTS, ExperimentChecks
+from services.experiment_rows import THE_PROGRAM, ExperimentRows
 from services.resources import Resources
 from services.workflow_service import WorkflowService
 from services.workspace_settings import keep_setting
@@ -48,6 +48,7 @@ class ExperimentBook:
         self.resources = resources
         self.workflows = WorkflowService(session, resources)
         self.checks = ExperimentChecks(session, resources)
+        self.rows = ExperimentRows(session, resources)
 
     # Reading
 
@@ -80,9 +81,9 @@ class ExperimentBook:
                     "reason": epoch.reason,
                     "opened_at": iso(epoch.opened_at),
                 }
-                for epoch in self.epochs(name)
+                for epoch in self.rows.epochs(name)
             ],
-            "history": self._history(name),
+            "history": self.rows.history(name),
         }
 
     def definition_of(self, name: str) -> tuple[Definition, Experiment | None]:
@@ -98,14 +99,6 @@ class ExperimentBook:
         weights = (row.definition or {}).get("weights") or {"A": 1.0}
         arms = tuple(Arm(arm, weight, {}) for arm, weight in weights.items())
         return Definition(name, Kind.TEXT, arms, arms[0].name, "sql"), row
-
-    def epochs(self, name: str) -> Sequence[ExperimentEpoch]:
-        """The stretches in which the arms had the same shares, in their order."""
-        return self.session.scalars(
-            select(ExperimentEpoch)
-            .where(ExperimentEpoch.experiment == name)
-            .order_by(ExperimentEpoch.epoch)
-        ).all()
 
     # Writing down
 
@@ -132,7 +125,7 @@ class ExperimentBook:
             )
         )
         self.session.flush()
-        self._note(FactKind.EXPERIMENT_CREATED, name, {"kind": str(definition.kind)}, who)
+        self.rows.note(FactKind.EXPERIMENT_CREATED, name, {"kind": str(definition.kind)}, who)
         return self.get(name)
 
     def change(self, name: str, data: Mapping[str, Any], *, who: str) -> dict[str, Any]:
@@ -150,6 +143,8 @@ class ExperimentBook:
         if row.status in (Status.STOPPED, Status.DECIDED):
             _refuse_after_the_end(before, after)
         elif row.status != Status.DRAFT:
+            if before.bandit:
+                after = keep_moved(before, after)
             edit = judge_edit(before, after)
             if edit.refused:
                 raise Conflict(" ".join(edit.refused), code="edit_refused")
@@ -164,10 +159,10 @@ class ExperimentBook:
         row.revision += 1
         if opens and row.status != Status.DRAFT:
             row.epoch += 1
-            self._open_epoch(row, after, " ".join(opens), now)
+            self.rows.open_epoch(row, after.weights, " ".join(opens), now)
         self.session.flush()
         detail = {"fields": sorted(fields), "epoch": row.epoch, "revision": row.revision}
-        self._note(FactKind.EXPERIMENT_EDITED, name, detail, who)
+        self.rows.note(FactKind.EXPERIMENT_EDITED, name, detail, who)
         return self.get(name)
 
     # Its life
@@ -181,7 +176,7 @@ class ExperimentBook:
             definition = self.checks.checked(row.definition or {})
             self.checks.refuse_collisions(definition)
             if row.started_at is None:
-                self._open_epoch(row, definition, "It began.", now)
+                self.rows.open_epoch(row, definition.weights, "It began.", now)
         row.started_at = row.started_at or now
         return self._step(row, "start", {}, who)
 
@@ -225,14 +220,14 @@ class ExperimentBook:
             found = self.checks.winner(row, definition, row.winner)
         except WorkflowInvalid as error:
             log.warning("a winner cannot be published", experiment=row.name, why=str(error))
-            self._audit("the program", "experiment.not_published", row.name, {"why": str(error)})
+            self.rows.audit(THE_PROGRAM, "experiment.not_published", row.name, {"why": str(error)})
             return
         if found is None:
             return
         row.published_version = self.workflows.publish(*found)
         self.session.flush()
         detail = {"version": row.published_version, "arm": row.winner}
-        self._audit("the program", "experiment.published", row.name, detail)
+        self.rows.audit(THE_PROGRAM, "experiment.published", row.name, detail)
 
     # The holdout
 
@@ -251,18 +246,14 @@ class ExperimentBook:
             outbox.record(
                 self.session, outbox.NewFact(FactKind.SETTINGS_CHANGED, now, measured=measured)
             )
-            self._audit(who, "experiments.holdout", HOLDOUT, {"share": share})
+            self.rows.audit(who, "experiments.holdout", HOLDOUT, {"share": share})
         return {"share": share}
 
     # Rows
 
     def _locked(self, name: str) -> Experiment:
         """The experiment's row, this unit's alone; that of a workflow's test is made if need be."""
-        # The weaker lock: visitors' rows point at this one, and must not wait for an edit.
-        statement = (
-            select(Experiment).where(Experiment.name == name).with_for_update(key_share=True)
-        )
-        row = self.session.scalar(statement.execution_options(populate_existing=True))
+        row = self.rows.find_locked(name)
         if row is not None:
             return row
         test = self.workflows.in_force().workflow.find_test(name)
@@ -296,45 +287,8 @@ class ExperimentBook:
         row.status = str(AFTER[step])
         row.updated_at = self.resources.clock.now()
         self.session.flush()
-        self._note(FACTS[step], row.name, {**detail, "epoch": row.epoch}, who)
+        self.rows.note(FACTS[step], row.name, {**detail, "epoch": row.epoch}, who)
         return self.get(row.name)
-
-    def _open_epoch(
-        self, row: Experiment, definition: Definition, reason: str, now: datetime
-    ) -> None:
-        self.session.add(
-            ExperimentEpoch(
-                experiment=row.name,
-                epoch=row.epoch,
-                weights=definition.weights,
-                reason=reason,
-                opened_at=now,
-            )
-        )
-
-    def _note(self, kind: FactKind, name: str, detail: Mapping[str, Any], who: str) -> None:
-        """The fact and the line of the audit."""
-        now = self.resources.clock.now()
-        measured = {"experiment": name, **detail}
-        outbox.record(self.session, outbox.NewFact(kind, now, measured=measured))
-        self._audit(who, str(kind), name, detail)
-
-    def _audit(self, who: str, action: str, name: str, detail: Mapping[str, Any]) -> None:
-        AccountService(self.session, self.resources).audit(who, action, name, dict(detail))
-
-    def _history(self, name: str) -> list[dict[str, Any]]:
-        rows = self.session.scalars(
-            select(AuditEntry)
-            .where(
-                AuditEntry.subject == name,
-                or_(AuditEntry.action.like("experiment.%"), AuditEntry.action == HOLDOUT),
-            )
-            .order_by(AuditEntry.id)
-        )
-        return [
-            {"at": iso(row.recorded_at), "by": row.actor, "action": row.action, **row.detail}
-            for row in rows
-        ]
 
     def _view(self, row: Experiment, tests: Mapping[str, Test]) -> dict[str, Any]:
         definition, _ = self.definition_of(row.name)

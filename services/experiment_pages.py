@@ -16,7 +16,7 @@ from services.experiment_counts import SEGMENTS
 from services.experiment_reading import Reading
 
 if TYPE_CHECKING:
-    from engine.statistics.effects import Effect
+    from engine.statistics.effects import Effect, Goal
     from engine.statistics.srm import Bend, Split
     from engine.statistics.verdict import Verdict
 
@@ -171,6 +171,32 @@ def novelty_view(reading: Reading, arm: str) -> dict[str, Any]:
         "slope": curve and curve.slope,
         "interval": curve and list(curve.interval),
         "fades": bool(curve and curve.fades),
+    }
+
+
+def bandit_view(reading: Reading, goal: Goal) -> dict[str, Any] | None:
+    """What moving the traffic has earned, each arm's rate freed of it; None for a plain test."""
+    from engine.statistics import bandit
+    from engine.statistics.verdict import bandit_sentence
+
+    rules = reading.definition.bandit
+    if rules is None or goal.is_value:
+        return None
+    batches = reading.batches(reading.metric)
+    guard = bandit.guard_for(len(reading.definition.arms), floor=rules.floor, careful=rules.careful)
+    earned = bandit.earned(batches)
+    means = bandit.arm_means(batches)
+    return {
+        "earned": earned,
+        "sentence": bandit_sentence(goal, earned),
+        "weights": reading.definition.weights,
+        "floor": guard.floor,
+        "careful": rules.careful,
+        "first_move_at": {"visitors": guard.min_units, "conversions": guard.min_successes},
+        "estimates": [
+            {"arm": arm, "rate": one.value, "error": one.error, "interval": list(one.interval)}
+            for arm, one in zip(reading.arms, means, strict=False)
+        ],
     }
 
 

@@ -16,6 +16,7 @@ from engine.goals import noun_of, stored_metric
 from services.experiment_counts import ExperimentCounts, Reached, Seen
 
 if TYPE_CHECKING:
+    from engine.statistics.bandit import Batch
     from engine.statistics.effects import Effect, Epoch, Goal, Measured
     from engine.statistics.srm import SRM, Split
 
@@ -84,13 +85,16 @@ class Reading:
         )
 
     def measured(self, metric: str) -> Measured:
-        from engine.statistics.effects import Measured
+        from engine.statistics.effects import Logged, Measured
 
         goal, window = self.goal(metric), self.definition.window_of(metric)
         if goal.is_value:
             return Measured(goal, self._value_epochs(metric, window))
         seen = [(one.arm, one.epoch, one.part, one.mature[window]) for one in self.seen]
         reached = [(r.arm, r.epoch, r.part, r.converted) for r in self.reached(metric)]
+        if self.definition.bandit:
+            logged = Logged(tuple(self.arms), self.batches(metric))
+            return Measured(goal, self.epochs(seen, reached), logged=logged)
         if not goal.planned:
             return Measured(goal, self.epochs(seen, reached))
         # A planned test is read once a day, on whole days: however often one looks, these are
@@ -117,6 +121,22 @@ class Reading:
                     z = gap.estimate / math.sqrt(gap.variance)
                     found.setdefault(arm, []).append((gap.units, z))
         return found
+
+    def batches(self, metric: str) -> tuple[Batch, ...]:
+        """The units under each set of weights, and their conversions, arm by arm."""
+        from engine.statistics.bandit import Batch
+
+        window = self.definition.window_of(metric)
+        units = _summed((o.arm, o.epoch, o.part, o.mature[window]) for o in self.seen)
+        wins = _summed((r.arm, r.epoch, r.part, r.converted) for r in self.reached(metric))
+        return tuple(
+            Batch(
+                tuple(weights.get(arm, 0.0) for arm in self.arms),
+                tuple(units.get((arm, epoch), 0) for arm in self.arms),
+                tuple(wins.get((arm, epoch), 0) for arm in self.arms),
+            )
+            for epoch, weights in sorted(self.weights.items())
+        )
 
     def epochs(
         self,

@@ -62,7 +62,7 @@ class ExperimentResults:
         if segment is not None and segment not in SEGMENTS:
             raise invalid_field("segment", f"Segments are {', '.join(SEGMENTS)}.")
         now = self.resources.clock.now()
-        weights = {epoch.epoch: dict(epoch.weights) for epoch in self.book.epochs(name)}
+        weights = {epoch.epoch: dict(epoch.weights) for epoch in self.book.rows.epochs(name)}
         counts = ExperimentCounts(self.session, name, now)
         reading = Reading(definition, chosen, counts, weights or {1: definition.weights}, now)
         return {
@@ -108,6 +108,7 @@ def report(reading: Reading) -> dict[str, Any]:
         "window": pages.window_view(reading),
         "multiple": pages.multiple_view(reading),
         "novelty": [pages.novelty_view(reading, effect.arm) for effect in effects],
+        "bandit": pages.bandit_view(reading, goal),
         "plan": pages.plan_view(reading, goal.hoped, verdict.more_visitors),
         "epochs": [
             {"epoch": epoch, "weights": dict(weights)}
@@ -124,8 +125,15 @@ def _asked(reading: Reading, goal: Goal) -> dict[str, Any]:
         "noun": goal.noun,
         "control": definition.control,
         "exploratory": reading.metric not in (definition.metric, *definition.metrics),
-        "rule": "group_sequential" if goal.planned else "always_valid",
+        "mode": str(definition.mode),
+        "rule": _rule(reading, goal),
     }
+
+
+def _rule(reading: Reading, goal: Goal) -> str:
+    if reading.definition.bandit and not goal.is_value:
+        return "logged_propensities"
+    return "group_sequential" if goal.planned else "always_valid"
 
 
 def _verdict(
@@ -144,5 +152,6 @@ def _verdict(
         window_days=reading.window,
         bends=bends,
         guardrails=guardrails,
+        is_moving=reading.definition.bandit is not None,
     )
     return words.decide(goal, effects, setting)

@@ -91,12 +91,24 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Logged:
+    """The batches of a bandit, and the names of their arms."""
+
+    arms: tuple[str, ...]
+    batches: tuple[bandit.Batch, ...]
+
+
+@dataclass(frozen=True)
 class Measured:
-    """A goal and its counts; `readings` are earlier looks at a planned test, (units, z) by arm."""
+    """A goal and its counts; `readings` are earlier looks at a planned test, (units, z) by arm.
+
+    `logged` are the same counts under weights that follow the results.
+    """
 
     goal: Goal
     epochs: tuple[Epoch, ...]
     readings: Mapping[str, Sequence[tuple[int, float]]] | None = None
+    logged: Logged | None = None
 
 
 def mature_until(now: datetime, window: timedelta) -> datetime:
@@ -133,6 +145,9 @@ def treatments(epochs: Sequence[Epoch], control: str) -> tuple[str, ...]:
 
 def measure_one(measured: Measured, control: str, arm: str, level: float = 0.05) -> Effect:
     """One arm's effect on one goal at this level, as if nothing else had been asked."""
+    if measured.logged:
+        goal = replace(measured.goal, alpha=level)
+        return bandit_effect(goal, measured.logged, control, arm)
     if measured.goal.is_value:
         return _value_effect(measured, control, arm, level)
     return _conversion_effect(measured, control, arm, level)
@@ -170,6 +185,9 @@ def _moments(counts: ArmCounts, goal: Goal) -> variance.Moments:
 
 
 def _p(measured: Measured, control: str, arm: str) -> float:
+    if measured.logged:
+        counts = _logged(measured.logged, control, arm)
+        return proportions.always_valid_p(bandit.propensity_evidence(counts))
     if measured.goal.is_value:
         return _sequence(measured, control, arm, measured.goal.alpha).p
     pairs = pairs_of(measured.epochs, control, arm)
@@ -272,12 +290,10 @@ def planned_effect(measured: Measured, control: str, effect: Effect, alpha: floa
     )
 
 
-def bandit_effect(
-    goal: Goal, arms: Sequence[str], batches: Sequence[bandit.Batch], control: str, arm: str
-) -> Effect:
+def bandit_effect(goal: Goal, logged: Logged, control: str, arm: str) -> Effect:
     """One arm's effect under moving weights, from the logged propensities alone."""
-    first, second = arms.index(control), arms.index(arm)
-    counts = _logged(batches, first, second)
+    first, second = logged.arms.index(control), logged.arms.index(arm)
+    batches, counts = logged.batches, _logged(logged, control, arm)
     lift, (low, high) = bandit.logged_lift(counts, goal.alpha)
     gap = bandit.arm_difference(batches, first, second)
     base = bandit.arm_means(batches)[first].value if batches else 0.0
@@ -300,17 +316,16 @@ def bandit_effect(
     )
 
 
-def _logged(
-    batches: Sequence[bandit.Batch], control: int, treatment: int
-) -> list[bandit.Conversions]:
+def _logged(logged: Logged, first: str, second: str) -> list[bandit.Conversions]:
     """The conversions of two arms under each set of weights in which both could be had."""
+    control, treatment = logged.arms.index(first), logged.arms.index(second)
     return [
         bandit.Conversions(
             one.propensities[treatment] / (one.propensities[control] + one.propensities[treatment]),
             one.successes[control],
             one.successes[treatment],
         )
-        for one in batches
+        for one in logged.batches
         if one.propensities[control] > 0 and one.propensities[treatment] > 0
     ]
 

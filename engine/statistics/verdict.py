@@ -12,6 +12,7 @@ from engine.statistics.srm import SRM, Bend
 
 # Numbers of people are told per so many visitors: the first of these that shows whole ones.
 SCALES = (1_000, 10_000, 100_000, 1_000_000)
+FOLLOWING = "No difference is certain yet; meanwhile the traffic follows the results."
 FISHING = (
     "You are looking at {count} segments: by chance alone one in twenty shows an effect that is "
     "none. Take what you see as a question for the next experiment, not as an answer."
@@ -57,6 +58,8 @@ class Setting:
     window_days: float = 0.0
     bends: Sequence[Bend] = ()
     guardrails: Sequence[tuple[Goal, Effect]] = ()
+    # The weights follow the results, so that no number of visitors can be promised.
+    is_moving: bool = False
 
 
 def decide(goal: Goal, effects: Sequence[Effect], setting: Setting) -> Verdict:
@@ -72,16 +75,18 @@ def decide(goal: Goal, effects: Sequence[Effect], setting: Setting) -> Verdict:
         if effect.harms(guarded.higher_is_better):
             sentence = _change_sentence(guarded, effect) + "; stop this arm."
             return Verdict(Decision.HARM, sentence, effect.arm)
-    return _on_effects(goal, effects)
+    return _on_effects(goal, effects, setting)
 
 
-def _on_effects(goal: Goal, effects: Sequence[Effect]) -> Verdict:
+def _on_effects(goal: Goal, effects: Sequence[Effect], setting: Setting) -> Verdict:
     ranked = sorted(effects, key=lambda one: _gain(goal, one), reverse=True)
     winners = [one for one in ranked if one.decided and _gain(goal, one) > 0]
     if winners:
         sentence = _change_sentence(goal, winners[0]) + "; you may stop now."
         return Verdict(Decision.WINNER, sentence, winners[0].arm, 0)
     open_ones = [one for one in ranked if not one.decided and not is_no_difference(goal, one)]
+    if open_ones and setting.is_moving:
+        return Verdict(Decision.TOO_EARLY, FOLLOWING)
     if open_ones:
         return _too_early(open_ones)
     alike = [one for one in ranked if not one.decided]

@@ -5,72 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import random
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select
 
-from models import Assignment, Conversion, Event, Exposure
+from models import Event, Exposure
 from services.experiment_people import ExperimentPeople
 from tests.api.conftest import Caller, at_once, refused
-
-GREETING: dict[str, Any] = {
-    "name": "hello",
-    "kind": "greeting",
-    "arms": [
-        {"arm": "A", "weight": 0.5, "config": {}},
-        {"arm": "B", "weight": 0.5, "config": {"greeting": "Grow your shop with us!"}},
-    ],
-    "metric": "demo_request",
-}
-
-
-def _create(api: Caller, **changes: Any) -> dict[str, Any]:
-    reply = api.staff("POST", "/api/experiments", {**GREETING, **changes})
-    assert reply.status_code == 201, reply.text
-    said: dict[str, Any] = reply.json
-    return said
-
-
-def _do(api: Caller, step: str, name: str = "hello", **body: Any) -> dict[str, Any]:
-    reply = api.staff("POST", f"/api/experiments/{name}/{step}", body or None)
-    assert reply.status_code == 200, reply.text
-    said: dict[str, Any] = reply.json
-    return said
-
-
-def _run(api: Caller, **changes: Any) -> dict[str, Any]:
-    made = _create(api, **changes)
-    return _do(api, "start", made["name"])
-
-
-def _patch(api: Caller, at: str = "hello", **body: Any) -> Any:
-    return api.staff("PATCH", f"/api/experiments/{at}", body)
-
-
-def _results(api: Caller, name: str = "hello", **query: Any) -> dict[str, Any]:
-    reply = api.staff("GET", f"/api/experiments/{name}/results", **query)
-    assert reply.status_code == 200, reply.text
-    said: dict[str, Any] = reply.json
-    return said
-
-
-def _start(api: Caller, **body: Any) -> dict[str, Any]:
-    reply = api.post("/api/session/start", body)
-    assert reply.status_code == 201, reply.text
-    said: dict[str, Any] = reply.json
-    return said
-
+from tests.api.laboratory import GREETING, create, do, fill, patch, results, run, start
 
 # Its life
 
 
 def test_an_experiment_goes_from_draft_to_decided_and_every_step_is_kept(plain: Caller) -> None:
-    made = _create(plain)
+    made = create(plain)
     assert (made["status"], made["source"], made["control"]) == ("draft", "api", "A")
-    statuses = [_do(plain, step)["status"] for step in ("start", "pause", "start", "stop")]
-    decided = _do(plain, "decide", arm="B", reason="More demos.")
+    statuses = [do(plain, step)["status"] for step in ("start", "pause", "start", "stop")]
+    decided = do(plain, "decide", arm="B", reason="More demos.")
 
     assert statuses == ["running", "paused", "running", "stopped"]
     assert (decided["status"], decided["winner"]) == ("decided", "B")
@@ -99,9 +51,9 @@ def test_an_experiment_goes_from_draft_to_decided_and_every_step_is_kept(plain: 
 def test_a_step_out_of_turn_is_refused_with_the_reason(
     lite: Caller, before: tuple[str, ...], step: str
 ) -> None:
-    _create(lite)
+    create(lite)
     for one in before:
-        _do(lite, one)
+        do(lite, one)
 
     error = refused(
         lite.staff("POST", f"/api/experiments/hello/{step}", {"arm": "B"}), 409, "wrong_state"
@@ -118,15 +70,15 @@ def test_the_tests_of_the_workflow_are_experiments_that_run(api: Caller) -> None
     api.start()
     one = api.staff("GET", "/api/experiments/greeting_message").json
     assert one["epochs"][0]["weights"] == {"A": 0.5, "B": 0.5}
-    refused(_patch(api, "greeting_message", coverage=0.5), 409)
-    _do(api, "stop", "greeting_message")
+    refused(patch(api, "greeting_message", coverage=0.5), 409)
+    do(api, "stop", "greeting_message")
     assert "B" not in {
-        _start(api)["variants"]["greeting_message"] for _ in range(12)
+        start(api)["variants"]["greeting_message"] for _ in range(12)
     }, "after its end everybody gets the control"
 
 
 def test_two_experiments_do_not_share_a_name(api: Caller) -> None:
-    _create(api)
+    create(api)
     refused(api.staff("POST", "/api/experiments", GREETING), 409, "name_taken")
     taken = {**GREETING, "name": "question_flow"}
     refused(api.staff("POST", "/api/experiments", taken), 409, "name_taken")
@@ -264,10 +216,10 @@ def test_each_kind_changes_what_its_visitors_see_and_nobody_elses(
     lite: Caller, kind: str, config: dict[str, Any], seen: Any
 ) -> None:
     arms = [{"arm": "A"}, {"arm": "B", "config": config}]
-    _run(lite, kind=kind, arms=arms)
+    run(lite, kind=kind, arms=arms)
     found: dict[str, list[bool]] = {"A": [], "B": []}
     for number in range(16):
-        session = _start(lite, visitor_id=f"v{number}")
+        session = start(lite, visitor_id=f"v{number}")
         arm = session["variants"]["hello"]
         found[arm].append(seen(lite, session))
 
@@ -285,11 +237,11 @@ def test_a_whole_workflow_version_can_be_tried(lite: Caller) -> None:
         version = services.workflows.publish(other, {})
         services.workflows.publish(shipped["workflow"], {})
     arms = [{"arm": "A"}, {"arm": "B", "config": {"workflow_version": version}}]
-    _run(lite, kind="workflow", arms=arms)
+    run(lite, kind="workflow", arms=arms)
 
     greetings = {}
     for number in range(16):
-        session = _start(lite, visitor_id=f"v{number}")
+        session = start(lite, visitor_id=f"v{number}")
         greetings[session["variants"]["hello"]] = session["greeting"]
     assert greetings["B"] == "A flow of its own." != greetings["A"]
 
@@ -297,18 +249,18 @@ def test_a_whole_workflow_version_can_be_tried(lite: Caller) -> None:
 def test_a_stored_arm_survives_edits_a_pause_and_another_process(
     plain: Caller, make_caller: Any
 ) -> None:
-    _run(plain)
-    first = {n: _start(plain, visitor_id=f"v{n}")["variants"]["hello"] for n in range(24)}
+    run(plain)
+    first = {n: start(plain, visitor_id=f"v{n}")["variants"]["hello"] for n in range(24)}
     arms = [{**GREETING["arms"][0], "weight": 0.9}, {**GREETING["arms"][1], "weight": 0.1}]
-    edited = _patch(plain, arms=arms)
+    edited = patch(plain, arms=arms)
     assert edited.status_code == 200 and edited.json["epoch"] == 2
-    _patch(plain, arms=list(reversed(arms)), control="A")
-    _do(plain, "pause")
+    patch(plain, arms=list(reversed(arms)), control="A")
+    do(plain, "pause")
     again = make_caller(plain.resources.engine.url.render_as_string(hide_password=False), tests={})
 
-    after = {n: _start(again, visitor_id=f"v{n}")["variants"]["hello"] for n in range(24)}
+    after = {n: start(again, visitor_id=f"v{n}")["variants"]["hello"] for n in range(24)}
     assert after == first
-    new = _start(again, visitor_id="somebody else")
+    new = start(again, visitor_id="somebody else")
     assert "hello" not in new["variants"], "nobody new gets into a paused one"
     rows = plain.rows("SELECT DISTINCT propensity, epoch, revision FROM assignments")
     assert rows == [(0.5, 1, 1)]
@@ -331,26 +283,26 @@ def test_a_stored_arm_survives_edits_a_pause_and_another_process(
 def test_an_experiment_is_only_for_those_it_is_meant_for(
     lite: Caller, targeting: dict[str, Any], visit: dict[str, Any], takes_part: bool
 ) -> None:
-    _run(lite, targeting=targeting)
+    run(lite, targeting=targeting)
 
-    started = _start(lite, visitor_id="v", **visit)
+    started = start(lite, visitor_id="v", **visit)
     assert ("hello" in started["variants"]) is takes_part
     assert lite.rows("SELECT count(*) FROM assignments") == [(int(takes_part),)]
 
 
 def test_a_visitor_who_comes_back_is_a_returning_one(lite: Caller) -> None:
-    _start(lite, visitor_id="v")
-    _run(lite, targeting={"returning": True})
+    start(lite, visitor_id="v")
+    run(lite, targeting={"returning": True})
 
-    assert "hello" in _start(lite, visitor_id="v")["variants"]
-    assert "hello" not in _start(lite, visitor_id="w")["variants"]
+    assert "hello" in start(lite, visitor_id="v")["variants"]
+    assert "hello" not in start(lite, visitor_id="w")["variants"]
 
 
 def test_experiments_of_one_group_never_share_a_visitor(lite: Caller) -> None:
-    _run(lite, exclusion_group={"name": "top", "from": 0, "to": 0.5})
-    _run(lite, name="other", exclusion_group={"name": "top", "from": 0.5, "to": 1})
+    run(lite, exclusion_group={"name": "top", "from": 0, "to": 0.5})
+    run(lite, name="other", exclusion_group={"name": "top", "from": 0.5, "to": 1})
 
-    taken = [set(_start(lite, visitor_id=f"v{n}")["variants"]) for n in range(40)]
+    taken = [set(start(lite, visitor_id=f"v{n}")["variants"]) for n in range(40)]
     assert all(len(names) == 1 for names in taken)
     assert {name for names in taken for name in names} == {"hello", "other"}
 
@@ -358,9 +310,9 @@ def test_experiments_of_one_group_never_share_a_visitor(lite: Caller) -> None:
 def test_who_is_held_out_gets_no_experiment_at_all(api: Caller) -> None:
     api.start()
     assert api.staff("POST", "/api/experiments/holdout", {"share": 0.5}).json == {"share": 0.5}
-    _run(api)
+    run(api)
 
-    started = [_start(api, visitor_id=f"v{n}") for n in range(40)]
+    started = [start(api, visitor_id=f"v{n}") for n in range(40)]
     out = {one for one, in api.rows("SELECT unit FROM assignments WHERE experiment = 'hello'")}
     inside = {n for n, one in enumerate(started) if "hello" in one["variants"]}
     assert out == {f"v{n}" for n in inside} and 5 < len(inside) < 35
@@ -370,8 +322,8 @@ def test_who_is_held_out_gets_no_experiment_at_all(api: Caller) -> None:
 
 
 def test_a_preview_shows_an_arm_and_counts_nothing(lite: Caller) -> None:
-    _create(lite)
-    shown = [_start(lite, leadline_force=f"hello:{arm}", visitor_id="v") for arm in "AB"]
+    create(lite)
+    shown = [start(lite, leadline_force=f"hello:{arm}", visitor_id="v") for arm in "AB"]
 
     assert shown[1]["greeting"] == "Grow your shop with us!" != shown[0]["greeting"]
     session = shown[1]["session_id"]
@@ -387,19 +339,19 @@ def test_a_preview_shows_an_arm_and_counts_nothing(lite: Caller) -> None:
 
 
 def test_a_draft_that_was_previewed_can_still_be_changed(lite: Caller) -> None:
-    _create(lite)
-    _start(lite, leadline_force="hello:B")
+    create(lite)
+    start(lite, leadline_force="hello:B")
     arms = [GREETING["arms"][0], {"arm": "B", "weight": 0.5, "config": {"greeting": "Later."}}]
-    assert _patch(lite, arms=arms).status_code == 200
-    _do(lite, "start")
+    assert patch(lite, arms=arms).status_code == 200
+    do(lite, "start")
 
-    started = [_start(lite, visitor_id=f"v{n}") for n in range(12)]
+    started = [start(lite, visitor_id=f"v{n}") for n in range(12)]
     greetings = {one["greeting"] for one in started if one["variants"]["hello"] == "B"}
     assert greetings == {"Later."}
 
 
 def test_programs_get_the_control_and_no_row(lite: Caller) -> None:
-    _run(lite)
+    run(lite)
     for _ in range(8):
         reply = lite.post("/api/session/start", {}, User_Agent="Googlebot/2.1")
         assert "hello" not in reply.json["variants"]
@@ -432,9 +384,9 @@ def test_programs_get_the_control_and_no_row(lite: Caller) -> None:
 def test_an_edit_while_it_runs_is_safe_or_opens_an_epoch_or_is_refused(
     lite: Caller, change: dict[str, Any], status: int, epoch: int
 ) -> None:
-    _run(lite, coverage=0.5, targeting={"language": "en"})
+    run(lite, coverage=0.5, targeting={"language": "en"})
 
-    reply = _patch(lite, **change)
+    reply = patch(lite, **change)
     assert reply.status_code == status, reply.text
     if status == 409:
         assert refused(reply, 409, "edit_refused")["message"]
@@ -445,13 +397,13 @@ def test_an_edit_while_it_runs_is_safe_or_opens_an_epoch_or_is_refused(
 def test_new_weights_of_a_workflow_test_open_an_epoch(make_caller: Any, sqlite_url: str) -> None:
     tests = {"greet": {"variants": {"A": {"greeting": "Hi!"}, "B": {"greeting": "Yo!"}}}}
     first = make_caller(sqlite_url, tests=tests)
-    _start(first, visitor_id="v")
+    start(first, visitor_id="v")
     second = make_caller(
         sqlite_url, tests={"greet": {**tests["greet"], "weights": {"A": 9, "B": 1}}}
     )
     second.clock.advance(1)
-    _start(second, visitor_id="w")
-    _start(second, visitor_id="v")
+    start(second, visitor_id="w")
+    start(second, visitor_id="v")
 
     rows = first.rows("SELECT unit, epoch FROM assignments ORDER BY unit")
     assert rows == [("v", 1), ("w", 2)]
@@ -461,50 +413,11 @@ def test_new_weights_of_a_workflow_test_open_an_epoch(make_caller: Any, sqlite_u
 # What came of it
 
 
-def _fill(
-    caller: Caller,
-    rates: dict[str, float],
-    each: int,
-    *,
-    days: float = 3,
-    metric: str = "demo_request",
-) -> None:
-    """Exposures of some days ago, evenly over three days, and their conversions an hour later."""
-    now = caller.clock.now()
-    start = now - timedelta(days=days)
-    with caller.unit() as services:
-        exposures, conversions, assignments = [], [], []
-        for arm, rate in rates.items():
-            converted = round(each * rate)
-            for number in range(each):
-                unit, at = f"{arm}{number}", start + timedelta(seconds=60 * (number % 1440))
-                row = {"experiment": "hello", "unit": unit, "arm": arm, "epoch": 1}
-                assignments.append(
-                    {**row, "propensity": 0.5, "workflow_version": 1, "assigned_at": at}
-                )
-                exposures.append({**row, "session_id": "none", "exposed_at": at})
-                if number % each < converted:
-                    conversions.append(
-                        {
-                            **row,
-                            "session_id": "none",
-                            "metric": metric,
-                            "value": 100.0,
-                            "exposed_at": at,
-                            "converted_at": at + timedelta(hours=1),
-                        }
-                    )
-        services.session.execute(Assignment.__table__.insert(), assignments)
-        services.session.execute(Exposure.__table__.insert(), exposures)
-        if conversions:
-            services.session.execute(Conversion.__table__.insert(), conversions)
-
-
 def test_a_clear_winner_is_named_in_the_shape_that_clients_rely_on(plain: Caller) -> None:
-    _run(plain)
-    _fill(plain, {"A": 0.10, "B": 0.25}, 400)
+    run(plain)
+    fill(plain, {"A": 0.10, "B": 0.25}, 400)
 
-    said = _results(plain)
+    said = results(plain)
     assert [
         {key: arm[key] for key in ("arm", "exposed", "waiting", "converted", "rate")}
         for arm in said["arms"]
@@ -523,51 +436,51 @@ def test_a_clear_winner_is_named_in_the_shape_that_clients_rely_on(plain: Caller
 
 
 def test_no_effect_is_too_early_and_says_how_many_visitors_are_missing(lite: Caller) -> None:
-    _run(lite)
-    _fill(lite, {"A": 0.10, "B": 0.10}, 300)
+    run(lite)
+    fill(lite, {"A": 0.10, "B": 0.10}, 300)
 
-    said = _results(lite)
+    said = results(lite)
     assert said["verdict"]["decision"] == "too_early"
     assert said["verdict"]["sentence"].startswith("Too early: about ")
     assert said["plan"]["more_visitors"] > 1000 and said["plan"]["days"] > 1
 
 
 def test_a_broken_split_locks_the_verdict(lite: Caller) -> None:
-    _run(lite)
-    _fill(lite, {"A": 0.10}, 900)
-    _fill(lite, {"B": 0.20}, 600)
+    run(lite)
+    fill(lite, {"A": 0.10}, 900)
+    fill(lite, {"B": 0.20}, 600)
 
-    said = _results(lite)
+    said = results(lite)
     assert said["srm"]["flagged"] and said["srm"]["p"] < 0.001
     assert said["verdict"]["decision"] == "locked"
     assert [one["expected"] for one in said["srm"]["arms"]] == [750, 750]
 
 
 def test_a_planned_test_is_read_on_whole_days_only(lite: Caller) -> None:
-    _run(lite, planned_visitors=1000)
-    _fill(lite, {"A": 0.10, "B": 0.30}, 400, days=4)
+    run(lite, planned_visitors=1000)
+    fill(lite, {"A": 0.10, "B": 0.30}, 400, days=4)
 
-    said = _results(lite)
+    said = results(lite)
     assert said["rule"] == "group_sequential"
     assert said["verdict"]["decision"] == "winner" and said["effects"][0]["decided"]
     lite.clock.advance(3600)
-    assert _results(lite)["effects"] == said["effects"], "looking once more changes nothing"
+    assert results(lite)["effects"] == said["effects"], "looking once more changes nothing"
 
 
 def test_a_guardrail_that_gets_worse_stops_the_arm(lite: Caller) -> None:
-    _run(lite, guardrails=["completed"])
-    _fill(lite, {"A": 0.40, "B": 0.10}, 300, metric="completed")
+    run(lite, guardrails=["completed"])
+    fill(lite, {"A": 0.40, "B": 0.10}, 300, metric="completed")
 
-    said = _results(lite)
+    said = results(lite)
     assert said["verdict"]["decision"] == "harm" and said["verdict"]["arm"] == "B"
     assert said["verdict"]["sentence"].endswith("; stop this arm.")
     assert [one["metric"] for one in said["guardrails"]] == ["completed"]
 
 
 def test_the_page_names_where_the_split_bends(lite: Caller) -> None:
-    _run(lite)
+    run(lite)
     for number in range(24):
-        _start(lite, visitor_id=f"v{number}", utm_source="google")
+        start(lite, visitor_id=f"v{number}", utm_source="google")
     with lite.unit() as services:
         lost = delete(Exposure).where(Exposure.arm == "B")
         services.session.execute(lost)
@@ -580,40 +493,40 @@ def test_the_page_names_where_the_split_bends(lite: Caller) -> None:
         ]
         services.session.execute(insert(Exposure), more)
 
-    said = _results(lite)
+    said = results(lite)
     assert said["verdict"]["decision"] == "locked"
     assert "utm_source (none)" in {one["segment"] for one in said["srm"]["bends"]}
 
 
 def test_exposures_that_are_not_old_enough_wait(plain: Caller) -> None:
-    _run(plain, metric="deal_won")
-    _fill(plain, {"A": 0.10, "B": 0.20}, 100, metric="deal_won")
+    run(plain, metric="deal_won")
+    fill(plain, {"A": 0.10, "B": 0.20}, 100, metric="deal_won")
 
-    said = _results(plain)
+    said = results(plain)
     assert [(one["exposed"], one["waiting"]) for one in said["arms"]] == [(0, 100), (0, 100)]
     assert [one["converted"] for one in said["arms"]] == [0, 0]
     assert said["verdict"]["decision"] == "waiting"
     plain.clock.advance(30 * 86_400)
-    later = _results(plain)
+    later = results(plain)
     assert [(one["exposed"], one["converted"]) for one in later["arms"]] == [(100, 10), (100, 20)]
-    value = _results(plain, metric="deal_value")
+    value = results(plain, metric="deal_value")
     assert value["exploratory"] and [one["value"] for one in value["arms"]] == [1000.0, 2000.0]
 
 
 def test_a_conversion_after_its_window_does_not_count(plain: Caller) -> None:
-    _run(plain)
-    started = _start(plain, visitor_id="v")
+    run(plain)
+    started = start(plain, visitor_id="v")
     plain.clock.advance(86_400 * 1.5)
     plain.behave(started["session_id"], "clicked_demo")
     plain.relay()
 
     assert plain.rows("SELECT metric FROM conversions") == [("demo_request",)]
-    assert sum(one["converted"] for one in _results(plain)["arms"]) == 0
-    assert sum(one["exposed"] for one in _results(plain)["arms"]) == 1
+    assert sum(one["converted"] for one in results(plain)["arms"]) == 0
+    assert sum(one["exposed"] for one in results(plain)["arms"]) == 1
 
 
 def test_results_name_bad_questions(lite: Caller) -> None:
-    _create(lite)
+    create(lite)
     path = "/api/experiments/hello/results"
     assert "metric" in refused(lite.staff("GET", path, metric="luck"), 422)["fields"]
     assert "segment" in refused(lite.staff("GET", path, segment="shoes"), 422)["fields"]
@@ -621,32 +534,32 @@ def test_results_name_bad_questions(lite: Caller) -> None:
 
 
 def test_segments_are_shown_with_a_warning(plain: Caller) -> None:
-    _run(plain)
+    run(plain)
     for number in range(12):
-        _start(plain, visitor_id=f"v{number}", utm_source=("google", "bing")[number % 2])
+        start(plain, visitor_id=f"v{number}", utm_source=("google", "bing")[number % 2])
     plain.clock.advance(2 * 86_400)
 
-    said = _results(plain, segment="utm_source")["segments"]
+    said = results(plain, segment="utm_source")["segments"]
     assert {one["segment"] for one in said["effects"]} == {"google", "bing"}
     assert "2 segments" in said["warning"]
 
 
 def test_a_whole_journey_reaches_the_results(lite: Caller) -> None:
-    _run(lite, metric="sql", metrics=["deal_won"])
+    run(lite, metric="sql", metrics=["deal_won"])
     session = lite.reference(visitor_id="v")
     lite.relay()
     lite.clock.advance(2 * 86_400)
 
     arm = lite.rows("SELECT arm FROM assignments")[0][0]
-    said = {one["arm"]: one["converted"] for one in _results(lite)["arms"]}
+    said = {one["arm"]: one["converted"] for one in results(lite)["arms"]}
     assert said == {"A": int(arm == "A"), "B": int(arm == "B")}
     assert lite.score(session) == 80
 
 
 def test_the_raw_rows_come_as_csv_a_page_at_a_time(plain: Caller) -> None:
-    _run(plain)
+    run(plain)
     for number in range(5):
-        session = _start(plain, visitor_id=f"v{number}")["session_id"]
+        session = start(plain, visitor_id=f"v{number}")["session_id"]
         plain.behave(session, "clicked_demo")
     plain.relay()
     path = "/api/experiments/hello/rows"
@@ -667,10 +580,10 @@ def test_the_raw_rows_come_as_csv_a_page_at_a_time(plain: Caller) -> None:
 
 
 def test_the_winner_is_published_once_as_a_workflow_version(plain: Caller) -> None:
-    _run(plain)
-    before = _start(plain, visitor_id="early")
-    _do(plain, "stop")
-    _do(plain, "decide", arm="B")
+    run(plain)
+    before = start(plain, visitor_id="early")
+    do(plain, "stop")
+    do(plain, "decide", arm="B")
     plain.relay()
     with plain.unit() as services:
         # A relay that was killed before it could say that it had heard tells it once more.
@@ -679,7 +592,7 @@ def test_the_winner_is_published_once_as_a_workflow_version(plain: Caller) -> No
 
     assert plain.staff("GET", "/api/experiments/hello").json["published_version"] == 2
     assert plain.rows("SELECT count(*) FROM workflow_versions") == [(2,)]
-    started = _start(plain, visitor_id="late")
+    started = start(plain, visitor_id="late")
     assert started["greeting"] == "Grow your shop with us!"
     assert "hello" not in started["variants"]
     path = "/api/ab-test/variant/hello"
@@ -689,20 +602,20 @@ def test_the_winner_is_published_once_as_a_workflow_version(plain: Caller) -> No
 
 
 def test_a_decided_test_of_the_workflow_leaves_it(api: Caller) -> None:
-    _do(api, "stop", "greeting_message")
-    _do(api, "decide", "greeting_message", arm="B")
+    do(api, "stop", "greeting_message")
+    do(api, "decide", "greeting_message", arm="B")
     api.relay()
 
-    started = _start(api)
+    started = start(api)
     assert started["greeting"].startswith("🔥")
     assert set(started["variants"]) == {"question_flow"}
 
 
 def test_a_control_that_wins_publishes_nothing(lite: Caller) -> None:
-    _run(lite)
-    _do(lite, "stop")
+    run(lite)
+    do(lite, "stop")
     refused(lite.staff("POST", "/api/experiments/hello/decide", {"arm": "Z"}), 422)
-    _do(lite, "decide", arm="A")
+    do(lite, "decide", arm="A")
     lite.relay()
 
     assert lite.rows("SELECT count(*) FROM workflow_versions") == [(1,)]
@@ -712,11 +625,11 @@ def test_a_control_that_wins_publishes_nothing(lite: Caller) -> None:
 
 
 def test_who_saw_two_arms_is_not_counted_and_shown(plain: Caller) -> None:
-    _run(plain)
+    run(plain)
     arms = {}
     for number in range(16):
         plain.clock.advance(1)
-        arms[f"v{number}"] = _start(plain, visitor_id=f"v{number}")["variants"]["hello"]
+        arms[f"v{number}"] = start(plain, visitor_id=f"v{number}")["variants"]["hello"]
     a = [unit for unit, arm in arms.items() if arm == "A"][:2]
     b = [unit for unit, arm in arms.items() if arm == "B"][:1]
     with plain.unit() as services:
@@ -725,21 +638,21 @@ def test_who_saw_two_arms_is_not_counted_and_shown(plain: Caller) -> None:
         assert services.make(ExperimentPeople).join([a[0], b[0]], now) in (a[0], b[0])
     plain.clock.advance(2 * 86_400)
 
-    said = _results(plain)
+    said = results(plain)
     assert sum(one["exposed"] for one in said["arms"]) == 13
     assert said["multiple"]["units"] == 2 and said["multiple"]["warning"]
     first, second = sorted((a[0], b[0]), key=list(arms).index)
     assert arms[second] != arms[first]
-    again = _start(plain, visitor_id=second)["variants"]["hello"]
+    again = start(plain, visitor_id=second)["variants"]["hello"]
     assert again == arms[first], "from then on the person sees what they saw first"
 
 
 def test_a_second_device_with_the_same_arm_counts_as_one_person(lite: Caller) -> None:
-    _run(lite)
+    run(lite)
     arms: dict[str, list[str]] = {"A": [], "B": []}
     for number in range(12):
         lite.clock.advance(1)
-        started = _start(lite, visitor_id=f"v{number}")
+        started = start(lite, visitor_id=f"v{number}")
         arms[started["variants"]["hello"]].append(f"v{number}")
         lite.behave(started["session_id"], "clicked_demo")
     lite.relay()
@@ -747,7 +660,7 @@ def test_a_second_device_with_the_same_arm_counts_as_one_person(lite: Caller) ->
         services.make(ExperimentPeople).join(list(reversed(arms["A"][:2])), lite.clock.now())
     lite.clock.advance(2 * 86_400)
 
-    said = _results(lite)
+    said = results(lite)
     assert sum(one["exposed"] for one in said["arms"]) == 11
     assert sum(one["converted"] for one in said["arms"]) == 11
     assert said["multiple"] == {"units": 0, "share": 0.0, "aliases": 1, "warning": False}
@@ -767,7 +680,7 @@ def _arm_of(caller: Caller, unit: str) -> str:
 
 def _flips(caller: Caller, visitors: int, threads: int, edits: int) -> tuple[int, int]:
     """How many visitors were shown two arms, and how many assignments there are at the end."""
-    _run(caller)
+    run(caller)
     rng, seen = random.Random(7), {}
 
     def come(place: int) -> list[tuple[str, str]]:
@@ -782,7 +695,7 @@ def _flips(caller: Caller, visitors: int, threads: int, edits: int) -> tuple[int
                 {**GREETING["arms"][1], "weight": share, "label": f"b{number}"},
             ]
             rng.shuffle(arms)
-            assert _patch(caller, arms=arms, control="A").status_code == 200
+            assert patch(caller, arms=arms, control="A").status_code == 200
 
     came = at_once(edit, *(lambda place=place: come(place) for place in range(threads)))
     flips = 0
@@ -803,11 +716,11 @@ def _flips(caller: Caller, visitors: int, threads: int, edits: int) -> tuple[int
     "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
 )
 def test_visitors_do_not_wait_while_somebody_edits(plain: Caller) -> None:
-    _run(plain)
+    run(plain)
     with plain.unit() as services:
         services.experiment_book.change("hello", {"coverage": 1, "description": "x"}, who="me")
 
-        assert "hello" in _start(plain)["variants"]
+        assert "hello" in start(plain)["variants"]
 
 
 def test_nobody_flips_while_weights_are_edited(plain: Caller) -> None:

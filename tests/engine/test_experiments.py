@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from engine.experiment_arms import changed, shown
+from engine.experiment_edits import keep_moved
 from engine.experiment_reader import ExperimentInvalid, read_definition
+from engine.experiments import Bandit, Mode, stored_definition
 from engine.goals import noun_of, stored_metric
 from engine.visitors import device_of, names_of
 from engine.workflow_reader import WorkflowInvalid, read_workflow
@@ -63,6 +65,51 @@ def test_an_exclusion_group_has_its_part() -> None:
 
     assert group.group is not None
     assert (group.group.start, group.group.end) == (0.0, 0.5)
+
+
+def test_a_bandit_is_read_and_kept_with_how_it_moves() -> None:
+    read = read_definition({**GOOD, "mode": "bandit", "bandit": {"floor": 0.1, "careful": True}})
+
+    assert read.bandit == Bandit(0.1, careful=True) and read.mode is Mode.BANDIT
+    assert stored_definition(read.to_plain()) == read
+    assert read_definition(GOOD).to_plain()["mode"] == "test"
+    older = {k: v for k, v in read_definition(GOOD).to_plain().items() if k != "bandit"}
+    assert stored_definition(older).bandit is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "place"),
+    [
+        ({"mode": "luck"}, "mode"),
+        ({"mode": ["bandit"]}, "mode"),
+        ({"mode": "bandit", "bandit": "much"}, "bandit"),
+        ({"mode": "bandit", "bandit": {"floor": "low"}}, "bandit"),
+        ({"mode": "bandit", "bandit": {"floor": 0.0001}}, "bandit"),
+        ({"mode": "bandit", "bandit": {"careful": "yes"}}, "bandit"),
+        ({"mode": "bandit", "metric": "deal_won"}, "metric"),
+        ({"mode": "bandit", "metric": "custom_value:basket"}, "metric"),
+        ({"mode": "bandit", "planned_visitors": 9000}, "planned_visitors"),
+    ],
+)
+def test_what_cannot_earn_is_refused(parts: dict[str, Any], place: str) -> None:
+    assert list(refused(**parts)) == [place]
+
+
+def test_shares_stay_as_they_were_given() -> None:
+    given = [0.0404, 0.3596, 0.6]
+    three = [{**one, "weight": w} for one, w in zip(arms({"arm": "C"}, {"arm": "D"}), given)]
+
+    assert [one.weight for one in read_definition({**GOOD, "arms": three}).arms] == given
+
+
+def test_an_edit_keeps_the_weights_that_a_bandit_came_to() -> None:
+    moved = read_definition({**GOOD, "mode": "bandit"}).weighted({"A": 0.1, "B": 0.9})
+    even, off = moved.weighted({"A": 0.5, "B": 0.5}), moved.weighted({"A": 1.0, "B": 0.0})
+
+    assert keep_moved(moved, moved) is moved
+    assert keep_moved(moved, even).weights == {"A": 0.1, "B": 0.9}
+    assert keep_moved(moved, off).weights == {"A": 1.0, "B": 0.0}
+    assert keep_moved(off, even).weights == {"A": 0.5, "B": 0.5}
 
 
 def test_goals_are_kept_under_the_name_of_their_conversions() -> None:

@@ -18,6 +18,8 @@ from engine.statistics.bandit import (
     best_probabilities,
     discounted,
     earned,
+    guard_for,
+    in_whole_steps,
     logged_lift,
     next_weights,
     propensity_evidence,
@@ -226,3 +228,20 @@ def test_what_was_earned_is_what_the_better_arm_brought_beyond_its_even_share() 
     assert earned(moved) == pytest.approx(0.05 * (100 - 500) + 0.1 * (900 - 500))
     assert earned([Batch((0.5, 0.5), (500, 500), (25, 50))]) == pytest.approx(0)
     assert earned([]) == 0
+
+
+def test_the_usual_guard_lets_arms_earn_and_the_careful_one_waits_for_proof() -> None:
+    assert guard_for(2) == Guard(floor=0.04, min_units=50, min_successes=0)
+    assert guard_for(5).floor == 0.01 and guard_for(1).floor == 0.04
+    assert guard_for(3, floor=0.1, careful=True) == Guard(0.1, 100, 40)
+
+
+@pytest.mark.parametrize("weights", [(1 / 3, 1 / 3, 1 / 3), (0.04001, 0.95999), (0.0, 1.0)])
+def test_weights_in_whole_steps_are_what_visitors_are_told_apart_by(
+    weights: tuple[float, ...],
+) -> None:
+    found = in_whole_steps(weights)
+
+    assert sum(round(one * 10_000) for one in found) == 10_000
+    assert found == pytest.approx(weights, abs=2e-4)
+    assert [round(one, 4) for one in found] == list(found)

@@ -13,6 +13,7 @@ from engine.statistics.bandit import Batch, arm_difference
 from engine.statistics.effects import (
     ArmCounts,
     Goal,
+    Logged,
     Measured,
     bandit_effect,
     difference_of,
@@ -235,14 +236,14 @@ def test_harm_is_an_interval_on_the_bad_side() -> None:
     assert measure_one(Measured(LEADS, (BETTER,)), "A", "B").harms(higher_is_better=False)
 
 
-BATCHES = [
+BATCHES = (
     Batch((0.5, 0.5, 0.0), (1_000, 1_000, 0), (50, 90, 0)),
     Batch((0.2, 0.7, 0.1), (400, 1_400, 200), (20, 126, 10)),
-]
+)
 
 
 def test_a_bandit_is_read_by_its_logged_propensities() -> None:
-    effect = bandit_effect(LEADS, ("A", "B", "C"), BATCHES, "A", "B")
+    effect = bandit_effect(LEADS, Logged(("A", "B", "C"), BATCHES), "A", "B")
 
     assert effect.lift == pytest.approx(0.8, abs=0.05)
     assert effect.difference == arm_difference(BATCHES, 0, 1).value
@@ -251,8 +252,26 @@ def test_a_bandit_is_read_by_its_logged_propensities() -> None:
     assert effect.exposed == 3_800 and effect.p_fixed < 0.01
 
 
+def test_the_arms_of_a_bandit_share_alpha_out_as_those_of_a_test_do() -> None:
+    epochs = tuple(
+        tuple(
+            ArmCounts(arm, share, units, wins)
+            for arm, share, units, wins in zip(
+                "ABC", one.propensities, one.units, one.successes, strict=True
+            )
+        )
+        for one in BATCHES
+    )
+    measured = Measured(LEADS, epochs, logged=Logged(("A", "B", "C"), BATCHES))
+
+    b, c = measure([measured], "A")[LEADS.metric]
+
+    assert b.p_always_valid <= b.p_adjusted == pytest.approx(2 * b.p_always_valid)
+    assert b.decided and not c.decided and b.level == pytest.approx(0.025)
+
+
 def test_a_bandit_without_batches_knows_nothing() -> None:
-    effect = bandit_effect(LEADS, ("A", "B"), [], "A", "B")
+    effect = bandit_effect(LEADS, Logged(("A", "B"), ()), "A", "B")
 
     assert (effect.p_always_valid, effect.p_fixed, effect.exposed) == (1.0, 1.0, 0)
     assert effect.difference_interval == (-1.0, 1.0)

@@ -9,6 +9,7 @@ import pytest
 from engine.statistics.effects import ArmCounts, Effect, Goal, Measured, measure
 from engine.statistics.srm import SRM, Bend
 from engine.statistics.verdict import (
+    FOLLOWING,
     Decision,
     Setting,
     Verdict,
@@ -204,6 +205,14 @@ def test_many_segments_come_with_a_warning() -> None:
     assert (fishing_warning({"mobile": one, "desktop": two}) or "").startswith(
         "You are looking at 2 segments:"
     )
+
+
+def test_under_a_bandit_no_number_of_visitors_is_promised() -> None:
+    unsure = effect(-0.02, 0.03, decided=False)
+
+    found = said(unsure, setting=replace(SETTING, is_moving=True))
+
+    assert found == Verdict(Decision.TOO_EARLY, FOLLOWING)
 
 
 def test_a_bandit_says_what_it_earns_and_what_it_cannot_prove() -> None:
