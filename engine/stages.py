@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.vocabulary import StageKind
 
 LONGEST_NAME = 64
 MOST_STAGES = 30
+MOST_DAYS = 3650
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,13 @@ class Stage:
 
     name: str
     kind: StageKind
+    # After so many days a lead has been here for too long. Changes nothing of what the stage is.
+    limit_days: int | None = field(default=None, compare=False)
+
+    def is_stagnant(self, days: float) -> bool:
+        """Whether a lead has stood here for longer than it should."""
+        has_limit = self.limit_days is not None and self.kind is StageKind.OPEN
+        return has_limit and days > (self.limit_days or 0)
 
 
 @dataclass(frozen=True)
@@ -55,10 +63,10 @@ class Pipeline:
 
 SHIPPED = Pipeline(
     (
-        Stage("Uncontacted", StageKind.OPEN),
-        Stage("Contacted", StageKind.OPEN),
-        Stage("Meeting", StageKind.OPEN),
-        Stage("Negotiation", StageKind.OPEN),
+        Stage("Uncontacted", StageKind.OPEN, 2),
+        Stage("Contacted", StageKind.OPEN, 7),
+        Stage("Meeting", StageKind.OPEN, 14),
+        Stage("Negotiation", StageKind.OPEN, 30),
         Stage("Deal", StageKind.WON),
         Stage("Reject", StageKind.LOST),
     )
@@ -81,9 +89,12 @@ def read_pipeline(value: Any) -> Pipeline:
     return Pipeline(stages)
 
 
-def plain_stages(pipeline: Pipeline) -> list[dict[str, str]]:
+def plain_stages(pipeline: Pipeline) -> list[dict[str, Any]]:
     """The stages as `read_pipeline` takes them."""
-    return [{"name": stage.name, "kind": str(stage.kind)} for stage in pipeline.stages]
+    return [
+        {"name": stage.name, "kind": str(stage.kind), "limit_days": stage.limit_days}
+        for stage in pipeline.stages
+    ]
 
 
 def _read_stage(value: Any) -> Stage:
@@ -93,4 +104,12 @@ def _read_stage(value: Any) -> Stage:
     kind = value.get("kind")
     if kind not in StageKind._value2member_map_:
         raise ValueError(f"{name.strip()}: a stage is {', '.join(StageKind)}.")
-    return Stage(name.strip(), StageKind(kind))
+    return Stage(name.strip(), StageKind(kind), _read_limit(name.strip(), value.get("limit_days")))
+
+
+def _read_limit(name: str, days: Any) -> int | None:
+    if days is None:
+        return None
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MOST_DAYS:
+        raise ValueError(f"{name}: the limit is a whole number of days from 1 to {MOST_DAYS}.")
+    return days

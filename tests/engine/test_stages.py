@@ -73,3 +73,31 @@ def test_names_are_kept_without_the_blanks_around_them() -> None:
 def test_what_is_no_pipeline_is_refused_with_a_sentence(stages: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         read_pipeline(stages)
+
+
+def test_a_lead_is_stagnant_once_it_stands_in_an_open_stage_beyond_the_limit() -> None:
+    pipeline = read_pipeline([{**stage("New"), "limit_days": 7}, stage("Later"), *ENDS])
+    new, later, won, _ = pipeline.stages
+
+    assert not new.is_stagnant(7)
+    assert new.is_stagnant(7.01)
+    assert not later.is_stagnant(5000)
+    assert (
+        not read_pipeline([stage("A"), {**ENDS[0], "limit_days": 1}, ENDS[1]])
+        .stages[1]
+        .is_stagnant(9)
+    )
+    assert not won.is_stagnant(9)
+
+
+def test_a_limit_is_kept_and_is_no_part_of_what_a_stage_is() -> None:
+    limited = read_pipeline([{**stage("New"), "limit_days": 7}, *ENDS])
+
+    assert read_pipeline(plain_stages(limited)).first.limit_days == 7
+    assert limited.first == read_pipeline([stage("New"), *ENDS]).first
+
+
+@pytest.mark.parametrize("days", [0, -1, 3651, 1.5, "7", True])
+def test_a_limit_is_a_number_of_days(days: Any) -> None:
+    with pytest.raises(ValueError, match="New: the limit is a whole number of days"):
+        read_pipeline([{**stage("New"), "limit_days": days}, *ENDS])
