@@ -33,7 +33,7 @@ def register(app: Flask, resources: Resources) -> None:
     settings = resources.settings
     store = settings.RATE_LIMIT_STORAGE_URL
     limiter = Limiter(
-        _address_key,
+        address_key,
         app=app,
         application_limits=[lambda: str(_allowed(app, resources, ADDRESS_FACTOR))],
         storage_uri=store or "local://",
@@ -81,7 +81,7 @@ def _allowed(app: Flask, resources: Resources, factor: int) -> RateLimitItem:
     return parse(f"{amount} per minute")
 
 
-def _address_key() -> str:
+def address_key() -> str:
     """The caller's address, hashed; of IPv6 the network that one customer gets."""
     text = request.remote_addr or "unknown"
     try:

@@ -17,7 +17,7 @@ from lib.text import strip_controls
 from services.sign_in_service import Principal
 from web.body import invalid
 from web.console import notes
-from web.sign_in import SAFE, guard_origin, signed_in
+from web.sign_in import SAFE, guard_origin, guard_same_origin, signed_in
 from web.unit_of_work import perform
 
 View = Callable[..., Any]
@@ -62,13 +62,15 @@ class Pages(Blueprint):
         is_public: bool = False,
         again: View | None = None,
         largest: int = LARGEST_FORM,
+        before: View | None = None,
     ) -> Callable[[View], View]:
         """Serves a view at /console<rule>; `needs` None lets in everybody who is signed in.
 
         The view gets its path parameters by keyword and returns HTML or a Response. GET reads; any
         other method writes, in one transaction that an error undoes. After one, a plain form is
         shown again by `again` (a view of the same parameters) with `trouble()` filled; without it
-        there is a page that says what is wrong. An htmx request gets a toast.
+        there is a page that says what is wrong. An htmx request gets a toast. `before` is called
+        first, while no transaction is open: the place for what takes long, such as a password.
         """
         guard = Guard(needs, is_public)
 
@@ -81,7 +83,7 @@ class Pages(Blueprint):
                 stopped = None if guard.is_public else _admit(guard)
                 if stopped is not None:
                     return stopped
-                return _served(view, path, again)
+                return _served(view, path, again, before, guard.is_public)
 
             vars(served)["guard"] = guard
             self.add_url_rule(f"/console{rule}", view.__name__, served, methods=list(methods))
@@ -165,11 +167,13 @@ def _to_sign_in() -> Response:
     return make_response(redirect(path, code=303))
 
 
-def _served(view: View, path: dict[str, Any], again: View | None) -> Response:
+def _served(
+    view: View, path: dict[str, Any], again: View | None, before: View | None, is_public: bool
+) -> Response:
     try:
-        person = signed_in()
-        if person is not None:
-            guard_origin(person)
+        _guard_form(is_public)
+        if before is not None:
+            before(**path)
         writes = request.method not in SAFE
         return _finished(perform(lambda: _made(view(**path)), writes=writes))
     except errors.LeadlineError as error:
@@ -178,6 +182,16 @@ def _served(view: View, path: dict[str, Any], again: View | None) -> Response:
         if error.code is None or error.code < 400:
             raise
         return _refused(_of_framework(error))
+
+
+def _guard_form(is_public: bool) -> None:
+    """Raises Forbidden unless a form comes from a page of ours, and from this very browser."""
+    person = signed_in()
+    if person is not None and not is_public:
+        guard_origin(person)
+    elif request.method not in SAFE:
+        # Who is not signed in has no token yet; their form comes from a page of ours all the same.
+        guard_same_origin()
 
 
 def _refused(
@@ -189,13 +203,20 @@ def _refused(
         reply = Response(status=status, headers={"HX-Reswap": "none"})
         notes.tell(reply, error.message, is_bad=True)
         return _finished(reply)
-    if again is not None and isinstance(error, errors.Invalid | errors.Conflict):
+    if again is not None and isinstance(error, _SHOWN_AGAIN):
         g.trouble = Trouble(error.message, error.fields, _typed())
         reply = perform(lambda: _made(again(**(path or {}))), writes=False)
         reply.status_code = status
-        return _finished(reply)
+        return _finished(_with_wait(reply, error))
     text = render_template("console/trouble.html", message=error.message, status=status)
-    return _finished(make_response(text, status))
+    return _finished(_with_wait(make_response(text, status), error))
+
+
+def _with_wait(reply: Response, error: errors.LeadlineError) -> Response:
+    wait = getattr(error, "retry_after", None)
+    if wait is not None:
+        reply.headers["Retry-After"] = str(wait)
+    return reply
 
 
 def _of_framework(error: HTTPException) -> errors.LeadlineError:
@@ -206,6 +227,7 @@ def _of_framework(error: HTTPException) -> errors.LeadlineError:
     return errors.Malformed("This request cannot be read.")
 
 
+_SHOWN_AGAIN = (errors.Invalid, errors.Conflict, errors.TooManyRequests)
 _STATUSES: Mapping[type[errors.LeadlineError], int] = {
     errors.Malformed: 400,
     errors.Unauthorized: 401,
