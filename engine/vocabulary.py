@@ -147,10 +147,16 @@ class FactKind(StrEnum):
     FOLLOW_UP_SET = "follow_up.set"
     FOLLOW_UP_DONE = "follow_up.done"
     FOLLOW_UP_DUE = "follow_up.due"
+    FOLLOW_UP_MOVED = "follow_up.moved"
+    # Somebody wants it in their own calendar, or there no more.
+    FOLLOW_UP_INVITED = "follow_up.invited"
+    FOLLOW_UP_MOVED = "follow_up.moved"
     LEAD_ASSIGNED = "lead.assigned"
     LEAD_STAGED = "lead.staged"
     LEAD_SNOOZED = "lead.snoozed"
     LEAD_WOKEN = "lead.woken"
+    # An ended sale that starts anew, in another campaign.
+    LEAD_RECYCLED = "lead.recycled"
     OUTCOME_RECORDED = "outcome.recorded"
     ALERT_RAISED = "alert.raised"
     DIGEST_MADE = "digest.made"

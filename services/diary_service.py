@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 import outbox
 from engine.vocabulary import ActivityKind, FactKind, find_action
-from errors import NotFound, invalid_field
+from errors import Conflict, NotFound, invalid_field
 from lib.clock import iso
 from models import Activity, FollowUp, Lead
 from services.lead_list import LOGGED_SIGNALS
@@ -91,9 +91,7 @@ class DiaryService:
     def finish_follow_up(self, lead_id: int, follow_up_id: int, *, actor: str) -> dict[str, Any]:
         """A follow-up that is done; done again, nothing happens."""
         step = SalesStep(self.session, self.resources, lead_id, actor)
-        row = self.session.get(FollowUp, follow_up_id)
-        if row is None or row.lead_id != lead_id:
-            raise NotFound("This lead has no such follow-up.", code="unknown_follow_up")
+        row = self._follow_up(lead_id, follow_up_id)
         if row.done_at is None:
             row.done_at = step.now
             self.session.flush()
@@ -102,6 +100,40 @@ class DiaryService:
             step.set()
             step.audit("follow_up.done", measured)
         return {**follow_up_view(row), **step.score()}
+
+    def move_follow_up(
+        self, lead_id: int, follow_up_id: int, due_at: datetime, *, actor: str
+    ) -> dict[str, Any]:
+        """A follow-up at another moment, of which somebody is reminded anew.
+
+        Moved to where it is, nothing happens; Conflict for one that is done.
+        """
+        step = SalesStep(self.session, self.resources, lead_id, actor)
+        row = self._follow_up(lead_id, follow_up_id)
+        if row.done_at is not None:
+            raise Conflict("This follow-up is done; set a new one.", code="follow_up_done")
+        before, after = row.due_at, step.planned("due_at", due_at)
+        if before != after:
+            row.due_at, row.reminded_at, row.sequence = after, None, row.sequence + 1
+            self.session.flush()
+            measured = {"follow_up_id": row.id, "from": iso(before), "due_at": iso(after)}
+            step.record(FactKind.FOLLOW_UP_MOVED, measured)
+            step.set()
+            step.audit("follow_up.moved", measured)
+        return {**follow_up_view(row), **step.score()}
+
+    def _follow_up(self, lead_id: int, follow_up_id: int) -> FollowUp:
+        row = self.session.get(FollowUp, follow_up_id)
+        if row is None or row.lead_id != lead_id:
+            raise NotFound("This lead has no such follow-up.", code="unknown_follow_up")
+        return row
+
+    def _follow_up(self, lead_id: int, follow_up_id: int) -> FollowUp:
+        """One of this lead, which the caller has locked, as it stands now."""
+        row = self.session.get(FollowUp, follow_up_id, populate_existing=True)
+        if row is None or row.lead_id != lead_id:
+            raise NotFound("This lead has no such follow-up.", code="unknown_follow_up")
+        return row
 
     # The clock
 
@@ -132,7 +164,8 @@ class DiaryService:
         # The lead may have changed hands since.
         owner = (lead.assigned_to if lead else None) or row.assigned_to
         measured = {"follow_up_id": row.id, "due_at": iso(row.due_at), "assigned_to": owner}
-        fact = outbox.NewFact(FactKind.FOLLOW_UP_DUE, now, measured, lead_id=row.lead_id)
+        personal = {"note": row.note} if row.note else None
+        fact = outbox.NewFact(FactKind.FOLLOW_UP_DUE, now, measured, personal, lead_id=row.lead_id)
         outbox.record(self.session, fact)
         return True
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 import outbox
 from engine.stages import Pipeline, Stage
 from engine.vocabulary import FactKind, Outcome, StageKind
-from errors import invalid_field
+from errors import Conflict, invalid_field
 from lib.clock import iso
 from models import Conversation, Lead
 from services.lead_visibility import keep_in_sight
@@ -66,15 +66,20 @@ class PipelineService:
         step.record(FactKind.LEAD_ASSIGNED, {"from": before, "to": after})
         step.audit("lead.assigned", {"from": before, "to": after})
 
-    def set_stage(self, lead_id: int, name: str | None, *, actor: str) -> None:
+    def set_stage(
+        self, lead_id: int, name: str | None, *, actor: str, expected: str | None = None
+    ) -> None:
         """Move the lead to a stage; a won or lost one is its outcome, an open one reopens it.
 
         Null takes it back to where nobody has moved it. A closed conversation stays closed.
+        Conflict where somebody else has moved it meanwhile from the stage that is `expected`.
         """
         stage = self._known(name)
         ends = stage.kind is not StageKind.OPEN
         held = self._lock_sessions(lead_id) if ends else []
         step = SalesStep(self.session, self.resources, lead_id, actor)
+        if expected is not None:
+            self._refuse_moved(step.lead, expected)
         self._move(step, stage.name if name is not None else None)
         if ends and step.lead.outcome != stage.kind:
             self._conclude(step, held, Outcome(stage.kind), None, step.now)
@@ -118,6 +123,31 @@ class PipelineService:
             self._move(step, pipeline.first_of(StageKind(outcome)).name)
         return {"lead_id": str(lead_id), **outcome_view(step.lead), **step.score()}
 
+    def recycle(self, lead_id: int, campaign: str, *, actor: str) -> None:
+        """An ended sale starts anew in a campaign: open, in the first stage, its snooze over.
+
+        Conflict while it is open. Its closed conversations stay closed.
+        """
+        step = SalesStep(self.session, self.resources, lead_id, actor)
+        name = campaign.strip()
+        if not name:
+            raise invalid_field("campaign", "Name the campaign in which it starts anew.")
+        if step.lead.outcome is None:
+            raise Conflict("This lead is still open; it needs no new start.", code="lead_open")
+        before, outcome, stage = step.lead.campaign, step.lead.outcome, step.lead.stage
+        first = self.stages().first
+        step.set(
+            **{"outcome": None, "outcome_value": None, "outcome_at": None, "snoozed_until": None},
+            **{"stage": first.name, "staged_at": step.now, "last_activity_at": step.now},
+            campaign=name,
+        )
+        # Who learns of stages, and what a model learns from, hears of it as of any other move.
+        measured = {"from": stage, "to": first.name, "kind": str(first.kind), "reopened": True}
+        step.record(FactKind.LEAD_STAGED, measured)
+        said = {"from": before, "to": name, "outcome": outcome}
+        step.record(FactKind.LEAD_RECYCLED, said)
+        step.audit("lead.recycled", said)
+
     # The clock
 
     def wake_snoozed(self, now: datetime, limit: int) -> list[int]:
@@ -147,6 +177,16 @@ class PipelineService:
             known = ", ".join(one.name for one in pipeline.stages)
             raise invalid_field("stage", f"There is no such stage; there are {known}.")
         return stage
+
+    def _refuse_moved(self, lead: Lead, expected: str) -> None:
+        pipeline = self.stages()
+        stands, thought = pipeline.find(lead.stage), pipeline.find(expected)
+        if stands != thought or (stands is None and lead.stage != expected):
+            where = stands.name if stands else lead.stage
+            raise Conflict(
+                f"Somebody else has moved this lead to {where}; nothing was changed.",
+                code="moved_meanwhile",
+            )
 
     def _move(self, step: SalesStep, to: str | None) -> None:
         """The lead in another stage; in an open one its outcome is open again."""
