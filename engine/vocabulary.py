@@ -147,10 +147,8 @@ class FactKind(StrEnum):
     FOLLOW_UP_SET = "follow_up.set"
     FOLLOW_UP_DONE = "follow_up.done"
     FOLLOW_UP_DUE = "follow_up.due"
-    FOLLOW_UP_MOVED = "follow_up.moved"
     # Somebody wants it in their own calendar, or there no more.
     FOLLOW_UP_INVITED = "follow_up.invited"
-    FOLLOW_UP_MOVED = "follow_up.moved"
     LEAD_ASSIGNED = "lead.assigned"
     LEAD_STAGED = "lead.staged"
     LEAD_SNOOZED = "lead.snoozed"

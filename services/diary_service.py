@@ -123,12 +123,6 @@ class DiaryService:
         return {**follow_up_view(row), **step.score()}
 
     def _follow_up(self, lead_id: int, follow_up_id: int) -> FollowUp:
-        row = self.session.get(FollowUp, follow_up_id)
-        if row is None or row.lead_id != lead_id:
-            raise NotFound("This lead has no such follow-up.", code="unknown_follow_up")
-        return row
-
-    def _follow_up(self, lead_id: int, follow_up_id: int) -> FollowUp:
         """One of this lead, which the caller has locked, as it stands now."""
         row = self.session.get(FollowUp, follow_up_id, populate_existing=True)
         if row is None or row.lead_id != lead_id:
