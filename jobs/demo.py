@@ -1,0 +1,97 @@
+"""Ninety days of a believable shop, played once: visitors, sales, and all that follows of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+from collections.abc import Iterator
+from datetime import datetime
+
+import structlog
+
+from jobs.relay import Relay
+from jobs.training import train_now
+from lib.clock import SettableClock
+from services import Services, unit_of_work
+from services.demo_service import DemoService, Planned, is_empty
+from services.demo_visitors import Visitor, visitors
+from services.resources import Resources
+
+log = structlog.get_logger(__name__)
+
+SEED, DAYS, SESSIONS = 42, 90, 2000
+BY = "demo"
+RELAY_EVERY = 3
+
+
+class DemoRun:
+    """The past of a shop, hour by hour, in a time of its own; the world hears nothing of it."""
+
+    def __init__(self, resources: Resources, reps: tuple[str, ...]) -> None:
+        self.until = resources.clock.now()
+        self.reps = reps
+        # The clock is the demo's, and no message leaves: what happened months ago is no news.
+        self.resources = dataclasses.replace(resources, clock=SettableClock(self.until))
+        self._queue: list[tuple[datetime, int, Planned]] = []
+        self._numbers = itertools.count()
+
+    def play(self, *, days: int = DAYS, sessions: int = SESSIONS) -> int:
+        """How many conversations there were; every one is in the log with what came of it."""
+        relay = Relay(self.resources)
+        played = 0
+        days_played = itertools.groupby(
+            visitors(SEED, self.until, days=days, count=sessions),
+            key=lambda one: one.starts_at.date(),
+        )
+        for number, (_, group) in enumerate(days_played):
+            with unit_of_work(self.resources) as services:
+                played += self._day(services, list(group))
+            # Not daily, which would take as long again.
+            while number % RELAY_EVERY == 0 and relay.fan_out():
+                pass
+        with unit_of_work(self.resources) as services:
+            self._sell(services.make(DemoService), self.until)
+        self._clock.set(self.until)
+        while relay.fan_out():
+            pass
+        return played
+
+    @property
+    def _clock(self) -> SettableClock:
+        clock = self.resources.clock
+        assert isinstance(clock, SettableClock)
+        return clock
+
+    def _day(self, services: Services, today: list[Visitor]) -> int:
+        demo = services.make(DemoService)
+        for visitor in today:
+            self._sell(demo, visitor.starts_at)
+            talked = demo.talk(visitor)
+            services.store.flush()
+            for planned in demo.plan(visitor, talked, self.reps):
+                self._put(planned)
+        return len(today)
+
+    def _sell(self, demo: DemoService, until: datetime) -> None:
+        """All that sales did before this moment."""
+        while self._queue and self._queue[0][0] < until:
+            at, _, planned = heapq.heappop(self._queue)
+            self._clock.set(at)
+            for further in planned.act(demo):
+                self._put(further)
+
+    def _put(self, planned: Planned) -> None:
+        heapq.heappush(self._queue, (planned.at, next(self._numbers), planned))
+
+
+def fill(resources: Resources, reps: tuple[str, ...]) -> Iterator[str]:
+    """Fills an empty workspace with a demo, step by step; each text says what is being done."""
+    with unit_of_work(resources, read_only=True) as services:
+        if not is_empty(services.session):
+            return
+    yield f"Playing {SESSIONS} visits of {DAYS} days …"
+    played = DemoRun(resources, reps).play()
+    yield f"{played} visits, and what sales made of them."
+    yield "Learning from the outcomes …"
+    train_now(resources, by=BY)
