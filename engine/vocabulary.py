@@ -147,6 +147,7 @@ class FactKind(StrEnum):
     FOLLOW_UP_SET = "follow_up.set"
     FOLLOW_UP_DONE = "follow_up.done"
     FOLLOW_UP_DUE = "follow_up.due"
+    FOLLOW_UP_MOVED = "follow_up.moved"
     # Somebody wants it in their own calendar, or there no more.
     FOLLOW_UP_INVITED = "follow_up.invited"
     LEAD_ASSIGNED = "lead.assigned"
@@ -233,6 +234,7 @@ class Trigger(StrEnum):
     JOURNEY_COMPLETED = "journey_completed"
     LEAD_ASSIGNED = "lead_assigned"
     FOLLOW_UP_DUE = "follow_up_due"
+    FOLLOW_UP_MOVED = "follow_up.moved"
     DEAL_WON = "deal_won"
     MODEL_PROMOTED = "model_promoted"
     MODEL_RETURNED = "model_returned"
