@@ -234,7 +234,6 @@ class Trigger(StrEnum):
     JOURNEY_COMPLETED = "journey_completed"
     LEAD_ASSIGNED = "lead_assigned"
     FOLLOW_UP_DUE = "follow_up_due"
-    FOLLOW_UP_MOVED = "follow_up.moved"
     DEAL_WON = "deal_won"
     MODEL_PROMOTED = "model_promoted"
     MODEL_RETURNED = "model_returned"
