@@ -204,6 +204,8 @@ class StartIn(Plain):
     surface = fields.String(validate=validate.OneOf(("api", "widget")), load_default="api")
     honeypot = honeypot_field()
     leadline_force = Shortened(1000)
+    # Of the same person, on this device or another; heeded with its token in X-Visitor-Token.
+    previous_session = Shortened(LONGEST_ID)
 
 
 class QuestionOut(Reply):

@@ -129,6 +129,8 @@ class FactKind(StrEnum):
     LEAD_EDITED = "lead.edited"
     LEAD_DELETED = "lead.deleted"
     LEAD_ERASED = "lead.erased"
+    # Into the fact's lead, from those that `merged` names.
+    LEAD_MERGED = "lead.merged"
     # A whole table of leads, all of them at once; its leads have their own facts, told to nobody.
     LEAD_IMPORTED = "lead.imported"
     EXPERIMENT_EXPOSED = "experiment.exposed"
@@ -182,6 +184,7 @@ RELAYED = frozenset(
         FactKind.LEAD_CLASSIFIED,
         FactKind.LEAD_EDITED,
         FactKind.LEAD_IMPORTED,
+        FactKind.LEAD_MERGED,
         FactKind.LEAD_ASSIGNED,
         FactKind.LEAD_STAGED,
         FactKind.ACTIVITY_LOGGED,

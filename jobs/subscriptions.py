@@ -55,6 +55,11 @@ def _publish_winners(services: Services, lead_id: int | None, facts: Sequence[Ev
         services.experiment_book.publish_winner(fact)
 
 
+def _join_browsers(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    for fact in facts:
+        services.experiment_people.on_merge(fact)
+
+
 def _tell_the_team(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
     for fact in facts:
         services.notifications.on_destination_stopped(fact)
@@ -140,6 +145,7 @@ SUBSCRIBERS = (
         ),
         _count_conversions,
     ),
+    Subscriber("people", frozenset({FactKind.LEAD_MERGED}), _join_browsers),
     Subscriber("winners", frozenset({FactKind.EXPERIMENT_DECIDED}), _publish_winners),
     Subscriber(
         "models",

@@ -23,6 +23,7 @@ from services.delivery_log import DeliveryLog
 from services.destination_service import DestinationService
 from services.diary_service import DiaryService
 from services.experiment_book import ExperimentBook
+from services.experiment_people import ExperimentPeople
 from services.experiment_results import ExperimentResults
 from services.export_service import ExportService
 from services.import_service import ImportService
@@ -120,6 +121,11 @@ class Services:
     def experiment_book(self) -> ExperimentBook:
         """Experiments as marketers keep them."""
         return self.make(ExperimentBook)
+
+    @cached_property
+    def experiment_people(self) -> ExperimentPeople:
+        """Who is one person on several devices."""
+        return self.make(ExperimentPeople)
 
     @cached_property
     def experiment_results(self) -> ExperimentResults:

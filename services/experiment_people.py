@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from ab_testing_service import UNCOUNTED
 from experiment_draws import Arrival, ExperimentDraws
-from models import Assignment, Conversion, Experiment, Exposure, UnitAlias
+from models import (
+    Assignment,
+    Conversation,
+    Conversion,
+    Event,
+    Experiment,
+    Exposure,
+    Lead,
+    UnitAlias,
+)
 from services.resources import Resources
 from services.workspace_settings import insert_new
 
@@ -21,6 +31,30 @@ class ExperimentPeople:
         self.session = session
         self.resources = resources
 
+    def on_merge(self, fact: Event) -> None:
+        """Two leads turned out to be one person: all their browsers are."""
+        merged = [fact.lead_id, *(int(one) for one in fact.measured["merged"])]
+        self.join(self._units(Conversation.lead_id.in_(merged)), self.resources.clock.now())
+
+    def recognise(self, session_id: str, visitor_id: str | None) -> None:
+        """A visitor came with the token of a session: its browser and this one are one person's."""
+        if visitor_id is None:
+            return
+        before = self._units(Conversation.id == session_id)
+        if before and before != [visitor_id]:
+            self.join([*before, visitor_id], self.resources.clock.now())
+
+    def _units(self, whose: ColumnElement[bool]) -> list[str]:
+        """What some sessions are counted as: the visitor id of each, or else its own id."""
+        rows = self.session.execute(
+            select(Conversation.id, Conversation.visitor_id)
+            .join(Lead, Lead.id == Conversation.lead_id)
+            .where(whose, or_(Lead.deleted_at.is_(None), Lead.merged_into.is_not(None)))
+            .where(or_(Conversation.suspicion.is_(None), Conversation.suspicion.not_in(UNCOUNTED)))
+            .order_by(Conversation.started_at, Conversation.id)
+        )
+        return list(dict.fromkeys(visitor_id or name for name, visitor_id in rows))
+
     def join(self, units: Sequence[str], now: datetime) -> str | None:
         """Count several visitor ids as one person from now on: under the one that came first.
 
@@ -28,7 +62,7 @@ class ExperimentPeople:
         people is shown.
         """
         draws = ExperimentDraws(self.session)
-        known = sorted({draws.unit_of(Arrival(unit, unit)) for unit in units})
+        known = list(dict.fromkeys(draws.unit_of(Arrival(unit, unit)) for unit in units))
         if len(known) < 2:
             return known[0] if known else None
         earliest = self.session.execute(
@@ -37,6 +71,7 @@ class ExperimentPeople:
             .order_by(Assignment.assigned_at, Assignment.id)
             .limit(1)
         ).scalar()
+        # Where nothing was drawn for any of them yet, the one that came first.
         canonical = earliest or known[0]
         others = [unit for unit in known if unit != canonical]
         rows = [{"unit": one, "canonical": canonical, "joined_at": now} for one in others]

@@ -28,6 +28,7 @@ from models import (
     Lead,
     LeadPrediction,
     StoredReply,
+    UnitAlias,
 )
 from services.account_service import AccountService
 from services.diary_service import SHORT_FIELDS, WORD
@@ -121,6 +122,13 @@ class PrivacyService:
                 known = select(table.experiment).where(table.unit == session_id)
                 row = update(table).where(table.unit == visitor_id, table.experiment.not_in(known))
                 self.session.execute(row.values(unit=session_id))
+            self._forget_alias(str(visitor_id), session_id)
+
+    def _forget_alias(self, visitor_id: str, session_id: str) -> None:
+        """Nothing tells any more whose browser this was; the person's others keep their arm."""
+        self.session.execute(delete(UnitAlias).where(UnitAlias.unit == visitor_id))
+        others = update(UnitAlias).where(UnitAlias.canonical == visitor_id)
+        self.session.execute(others.values(canonical=session_id))
 
     def _forget_replies(self, lead_id: int, sessions: list[str]) -> None:
         """Stored replies hold the person's words too: the sessions' own, and those to programs."""

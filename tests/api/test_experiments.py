@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import delete, insert, select
 
 from models import Event, Exposure
-from services.experiment_people import ExperimentPeople
 from tests.api.conftest import Caller, at_once, refused
 from tests.api.laboratory import GREETING, create, do, fill, patch, results, run, start
 
@@ -619,51 +618,6 @@ def test_a_control_that_wins_publishes_nothing(lite: Caller) -> None:
     lite.relay()
 
     assert lite.rows("SELECT count(*) FROM workflow_versions") == [(1,)]
-
-
-# One person, several devices
-
-
-def test_who_saw_two_arms_is_not_counted_and_shown(plain: Caller) -> None:
-    run(plain)
-    arms = {}
-    for number in range(16):
-        plain.clock.advance(1)
-        arms[f"v{number}"] = start(plain, visitor_id=f"v{number}")["variants"]["hello"]
-    a = [unit for unit, arm in arms.items() if arm == "A"][:2]
-    b = [unit for unit, arm in arms.items() if arm == "B"][:1]
-    with plain.unit() as services:
-        now = plain.clock.now()
-        assert services.make(ExperimentPeople).join(a, now) == a[0]
-        assert services.make(ExperimentPeople).join([a[0], b[0]], now) in (a[0], b[0])
-    plain.clock.advance(2 * 86_400)
-
-    said = results(plain)
-    assert sum(one["exposed"] for one in said["arms"]) == 13
-    assert said["multiple"]["units"] == 2 and said["multiple"]["warning"]
-    first, second = sorted((a[0], b[0]), key=list(arms).index)
-    assert arms[second] != arms[first]
-    again = start(plain, visitor_id=second)["variants"]["hello"]
-    assert again == arms[first], "from then on the person sees what they saw first"
-
-
-def test_a_second_device_with_the_same_arm_counts_as_one_person(lite: Caller) -> None:
-    run(lite)
-    arms: dict[str, list[str]] = {"A": [], "B": []}
-    for number in range(12):
-        lite.clock.advance(1)
-        started = start(lite, visitor_id=f"v{number}")
-        arms[started["variants"]["hello"]].append(f"v{number}")
-        lite.behave(started["session_id"], "clicked_demo")
-    lite.relay()
-    with lite.unit() as services:
-        services.make(ExperimentPeople).join(list(reversed(arms["A"][:2])), lite.clock.now())
-    lite.clock.advance(2 * 86_400)
-
-    said = results(lite)
-    assert sum(one["exposed"] for one in said["arms"]) == 11
-    assert sum(one["converted"] for one in said["arms"]) == 11
-    assert said["multiple"] == {"units": 0, "share": 0.0, "aliases": 1, "warning": False}
 
 
 # Nobody flips

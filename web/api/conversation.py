@@ -44,7 +44,9 @@ TOKEN = Secret(
 )
 def start_session(body: dict[str, Any]) -> dict[str, Any]:
     """Start a conversation."""
-    consent = body.pop("consent", None)
+    consent, before = body.pop("consent", None), body.pop("previous_session", None)
+    if before and may_read_back(before, proven=True):
+        services().experiment_people.recognise(before, body.get("visitor_id"))
     visit = Visit(**body, user_agent=request.headers.get("User-Agent", "")[:512])
     started = services().leads.start_session(visit, consent=consent)
     return {**started, "visitor_token": visitor_token(started["session_id"])}
