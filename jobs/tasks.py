@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from errors import LeadlineError
+from jobs.account_letters import prepare_letter
 from jobs.training import prepare_predicting, prepare_training
 from models import Job
 from services import Services, unit_of_work
@@ -151,6 +152,7 @@ KINDS: Mapping[str, Task | Prepared] = {
     "imports.tidy": _tidy_imports,
     "leads.predict": Prepared(prepare_predicting),
     "models.train": Prepared(prepare_training),
+    "people.write": Prepared(prepare_letter),
 }
 
 

@@ -16,8 +16,10 @@ from database import current_revision, head_revision, migrate, session_scope
 from errors import Unavailable
 from notification_service import NotificationService
 from outbox import RANG
+from services.account_mail import AccountMail
 from services.account_service import AccountService
 from services.analytics_service import AnalyticsService
+from services.audit_log import AuditLog
 from services.catalog_service import CatalogService
 from services.delivery_log import DeliveryLog
 from services.destination_service import DestinationService
@@ -32,6 +34,9 @@ from services.lead_book import LeadBook
 from services.lead_list import LeadList
 from services.lead_scores import LeadScores
 from services.lead_service import LeadService
+from services.login_guard import LoginGuard
+from services.one_time_links import OneTimeLinks
+from services.people_service import PeopleService
 from services.pipeline_service import PipelineService
 from services.prediction_service import PredictionService
 from services.privacy_service import PrivacyService
@@ -47,8 +52,10 @@ from services.workflow_service import WorkflowService
 
 __all__ = [
     "ABTestingService",
+    "AccountMail",
     "AccountService",
     "AnalyticsService",
+    "AuditLog",
     "CatalogService",
     "DeliveryLog",
     "DestinationService",
@@ -62,7 +69,10 @@ __all__ = [
     "LeadList",
     "LeadScores",
     "LeadService",
+    "LoginGuard",
     "NotificationService",
+    "OneTimeLinks",
+    "PeopleService",
     "PipelineService",
     "PredictionService",
     "PrivacyService",
@@ -101,6 +111,16 @@ class Services:
     def accounts(self) -> AccountService:
         """People and keys."""
         return self.make(AccountService)
+
+    @cached_property
+    def account_mail(self) -> AccountMail:
+        """Letters to people who work here."""
+        return self.make(AccountMail)
+
+    @cached_property
+    def audit_log(self) -> AuditLog:
+        """Who changed what."""
+        return self.make(AuditLog)
 
     @cached_property
     def analytics(self) -> AnalyticsService:
@@ -221,6 +241,21 @@ class Services:
     def requests(self) -> RequestService:
         """Stored replies."""
         return self.make(RequestService)
+
+    @cached_property
+    def people(self) -> PeopleService:
+        """Who works here."""
+        return self.make(PeopleService)
+
+    @cached_property
+    def links(self) -> OneTimeLinks:
+        """Doors that open once."""
+        return self.make(OneTimeLinks)
+
+    @cached_property
+    def login_guard(self) -> LoginGuard:
+        """How often somebody may try to sign in."""
+        return self.make(LoginGuard)
 
     @cached_property
     def sign_ins(self) -> SignInService:

@@ -1,4 +1,4 @@
-"""AccountService: people, roles, passwords, console sessions, keys, audit."""
+"""AccountService: the keys of other programs, and the audit of what anybody changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,12 @@ class AccountService:
         self._clock = resources.clock
 
     def create_key(
-        self, name: str, scopes: Iterable[str], expires_at: datetime | None = None
+        self,
+        name: str,
+        scopes: Iterable[str],
+        expires_at: datetime | None = None,
+        *,
+        actor: str = COMMAND_LINE,
     ) -> str:
         """A new key, whole; nobody can see it again, since only its hash is kept."""
         granted = _known_scopes(scopes)
@@ -57,7 +62,7 @@ class AccountService:
                 expires_at=expires_at,
             )
         )
-        self.audit(COMMAND_LINE, "key.created", prefix, {"name": name, "scopes": granted})
+        self.audit(actor, "key.created", prefix, {"name": name, "scopes": granted})
         self._session.flush()
         return key
 
@@ -74,7 +79,7 @@ class AccountService:
             return None
         return KeyHolder(id=row.id, name=row.name, scopes=frozenset(row.scopes))
 
-    def revoke_key(self, prefix_or_name: str) -> int:
+    def revoke_key(self, prefix_or_name: str, *, actor: str = COMMAND_LINE) -> int:
         """How many keys of this prefix or name stop working now; NotFound if none is alive."""
         named = or_(ApiKey.prefix == prefix_or_name, ApiKey.name == prefix_or_name)
         rows = self._session.scalars(select(ApiKey).where(named, ApiKey.revoked_at.is_(None))).all()
@@ -82,7 +87,7 @@ class AccountService:
             raise errors.NotFound("There is no such key that still works.", code="unknown_key")
         for row in rows:
             row.revoked_at = self._clock.now()
-            self.audit(COMMAND_LINE, "key.revoked", row.prefix, {"name": row.name})
+            self.audit(actor, "key.revoked", row.prefix, {"name": row.name})
         self._session.flush()
         return len(rows)
 

@@ -16,9 +16,12 @@ from models import Answer, AuditEntry, Conversation, Delivery, DeliveryAttempt, 
 from models import StoredReply
 from services.account_service import AccountService
 from services.job_service import JobService, Progress
+from services.login_guard import LoginGuard
+from services.one_time_links import OneTimeLinks
 from services.privacy_service import PrivacyService
 from services.request_service import KEPT_FOR as REPLIES_KEPT_FOR
 from services.resources import Resources
+from services.sign_in_service import SignInService
 
 # Sessions that one unit of work looks at, and rows that one takes away.
 LOOKED_AT, BLANKED, TAKEN = 500, 25, 500
@@ -75,8 +78,10 @@ class RetentionService:
     def tidy(self) -> int:
         """Take away some of what nobody can ask for any more; how many rows."""
         now = self.resources.clock.now()
-        jobs = JobService(self.session, self.resources)
-        return self._old_replies(now) + self._old_attempts(now) + jobs.forget_old(TAKEN)
+        gone = self._old_replies(now) + self._old_attempts(now)
+        for owner in (JobService, LoginGuard, SignInService, OneTimeLinks):
+            gone += owner(self.session, self.resources).forget_old(TAKEN)
+        return gone
 
     # Which
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from engine.policy import Permission, Role, may
@@ -21,6 +21,19 @@ LONGEST = timedelta(hours=12)
 # The moment of last use is written this often at most: reading a page is no reason to write.
 SEEN_EVERY = timedelta(minutes=1)
 LONGEST_SHOWN = 255
+# Of a session that is over, nobody needs to know where it was.
+KEPT_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A browser in which somebody is signed in, as its owner knows it again."""
+
+    session_id: int
+    browser: str
+    address: str
+    signed_in_at: datetime
+    seen_at: datetime
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,22 @@ class SignInService:
         """Note that a browser is in use."""
         now = self._clock.now()
         mine = (ConsoleSession.id == session_id, ConsoleSession.seen_at < now)
-        self._session.execute(update(ConsoleSession).where(*mine).values(seen_at=now))
+        used = update(ConsoleSession).where(*mine).values(seen_at=now)
+        person_id = self._session.scalar(used.returning(ConsoleSession.person_id))
+        self._session.execute(update(Person).where(Person.id == person_id).values(last_seen_at=now))
+
+    def list_of(self, person_id: int) -> list[Browser]:
+        """Where this person is signed in, the latest used first."""
+        now = self._clock.now()
+        rows = self._session.scalars(
+            select(ConsoleSession)
+            .join(Person, Person.id == ConsoleSession.person_id)
+            .where(ConsoleSession.person_id == person_id, *_alive(now))
+            .order_by(ConsoleSession.seen_at.desc(), ConsoleSession.id.desc())
+        )
+        return [
+            Browser(row.id, row.browser, row.address, row.created_at, row.seen_at) for row in rows
+        ]
 
     def end(self, session_id: int) -> None:
         """Sign one browser out."""
@@ -100,6 +128,13 @@ class SignInService:
             mine.append(ConsoleSession.id != but)
         now = self._clock.now()
         self._session.execute(update(ConsoleSession).where(*mine).values(ended_at=now))
+
+    def forget_old(self, limit: int) -> int:
+        """Take away sessions that have long been over, with their addresses; how many."""
+        before = self._clock.now() - KEPT_FOR
+        old = select(ConsoleSession.id).where(ConsoleSession.expires_at < before).limit(limit)
+        gone = delete(ConsoleSession).where(ConsoleSession.id.in_(old))
+        return len(self._session.scalars(gone.returning(ConsoleSession.id)).all())
 
 
 def _alive(now: datetime) -> tuple[Any, ...]:

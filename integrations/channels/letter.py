@@ -86,10 +86,10 @@ def compose(alert: Alert, envelope: Envelope) -> EmailMessage:
     """The alert as a message that is ready to be sent."""
     letter = EmailMessage(policy=SEVEN_BIT)
     letter["Subject"] = subject_of(alert)
-    letter["From"] = _sender(envelope.sender)
-    letter["To"] = [_address(recipient) for recipient in envelope.recipients]
+    letter["From"] = sender_of(envelope.sender)
+    letter["To"] = [address_of(recipient) for recipient in envelope.recipients]
     if reply_to := deliverable(alert.email):
-        letter["Reply-To"] = _address(reply_to)
+        letter["Reply-To"] = address_of(reply_to)
     letter["Date"] = format_datetime(envelope.sent_at)
     letter["Message-ID"] = envelope.message_id
     # Robots shall not answer: neither with "I am on holiday" nor with a read receipt.
@@ -226,10 +226,12 @@ def _footer(app_url: str) -> str:
     return f"Sent by Leadline{place}, because this address is to hear of such leads."
 
 
-def _address(address: str) -> Address:
+def address_of(address: str) -> Address:
+    """A recipient as a header holds it."""
     return Address(addr_spec=address)
 
 
-def _sender(sender: str) -> Address:
+def sender_of(sender: str) -> Address:
+    """From whom a letter comes: a name without tricks, and the bare address."""
     name, address = parseaddr(sender)
     return Address(header_text(name) or "Leadline", addr_spec=address)
