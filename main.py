@@ -30,7 +30,9 @@ from web.api import jobs as jobs_api
 from web.api import leads
 from web.api import predictions
 from web.console import access as console_access
+from web.console import alerts as console_alerts
 from web.console import assets as console_assets
+from web.console import deliveries as console_deliveries
 from web.console import setting as console_setting
 from web.widget import chat, files, shop
 
@@ -57,6 +59,8 @@ PAGES = (
     (files.pages, ""),
     (console_assets.pages, ""),
     (console_access.pages, ""),
+    (console_alerts.pages, ""),
+    (console_deliveries.pages, ""),
 )
 
 # Seconds that Ctrl-C waits for messages that are being sent; their leases outlive us.
