@@ -136,6 +136,10 @@ def _check_replay(services: Services, job: Job) -> Progress:
     return Progress(done, done, result={"sessions": done, "differences": differ, "first": said})
 
 
+def _try_workflow(services: Services, job: Job) -> Progress:
+    return services.workflow_trial.go_on(job.payload, job.done, job.total)
+
+
 # Every kind of job that can be asked for, by a person or by the clock.
 KINDS: Mapping[str, Task | Prepared] = {
     "follow_ups.remind": _remind,
@@ -152,6 +156,7 @@ KINDS: Mapping[str, Task | Prepared] = {
     "imports.tidy": _tidy_imports,
     "leads.predict": Prepared(prepare_predicting),
     "models.train": Prepared(prepare_training),
+    "workflow.try": _try_workflow,
     "people.write": Prepared(prepare_letter),
 }
 

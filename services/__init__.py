@@ -48,7 +48,11 @@ from services.scoring_service import ScoringService
 from services.session_store import SessionStore
 from services.sign_in_service import SignInService
 from services.widget_service import WidgetService
+from services.workflow_drafts import WorkflowDrafts
+from services.workflow_history import WorkflowHistory
+from services.workflow_preview import WorkflowPreview
 from services.workflow_service import WorkflowService
+from services.workflow_trial import WorkflowTrial
 
 __all__ = [
     "ABTestingService",
@@ -84,7 +88,11 @@ __all__ = [
     "Services",
     "SignInService",
     "WidgetService",
+    "WorkflowDrafts",
+    "WorkflowHistory",
+    "WorkflowPreview",
     "WorkflowService",
+    "WorkflowTrial",
     "prepare",
     "unit_of_work",
 ]
@@ -276,6 +284,26 @@ class Services:
     def workflows(self) -> WorkflowService:
         """Versions of the workflow."""
         return self.make(WorkflowService)
+
+    @cached_property
+    def workflow_drafts(self) -> WorkflowDrafts:
+        """Workflows while people change them."""
+        return self.make(WorkflowDrafts)
+
+    @cached_property
+    def workflow_history(self) -> WorkflowHistory:
+        """Every version there was."""
+        return self.make(WorkflowHistory)
+
+    @cached_property
+    def workflow_preview(self) -> WorkflowPreview:
+        """Conversations under a draft that leave no trace."""
+        return self.make(WorkflowPreview)
+
+    @cached_property
+    def workflow_trial(self) -> WorkflowTrial:
+        """A draft tried on the past."""
+        return self.make(WorkflowTrial)
 
 
 @contextmanager

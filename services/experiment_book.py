@@ -224,7 +224,10 @@ class ExperimentBook:
             return
         if found is None:
             return
-        row.published_version = self.workflows.publish(*found)
+        note = f"The winner of the experiment {row.name}: {row.winner}."
+        row.published_version = self.workflows.publish(
+            *found, by=THE_PROGRAM, note=note, source="experiment"
+        )
         self.session.flush()
         detail = {"version": row.published_version, "arm": row.winner}
         self.rows.audit(THE_PROGRAM, "experiment.published", row.name, detail)

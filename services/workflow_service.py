@@ -42,12 +42,7 @@ class WorkflowService:
 
     def in_force(self) -> Pinned:
         """The version that new sessions get."""
-        version = self.session.scalar(
-            select(WorkflowVersion.version)
-            .where(WorkflowVersion.published_at.is_not(None))
-            .order_by(WorkflowVersion.published_at.desc(), WorkflowVersion.version.desc())
-            .limit(1)
-        )
+        version = self.find_version_in_force()
         if version is None:
             raise NotFound("No workflow is published.", code="no_workflow")
         return Pinned(version, self.get(version))
@@ -71,7 +66,15 @@ class WorkflowService:
             raise NotFound(f"There is no workflow version {version}.", code="no_workflow")
         return dict(found)
 
-    def publish(self, config: Mapping[str, Any], tests: Any) -> int:
+    def publish(
+        self,
+        config: Mapping[str, Any],
+        tests: Any,
+        *,
+        by: str | None = None,
+        note: str | None = None,
+        source: str = "console",
+    ) -> int:
         """A version of somebody's own, in force from now on; WorkflowInvalid if it cannot be."""
         read_workflow(config, tests)
         now = self.resources.clock.now()
@@ -80,18 +83,29 @@ class WorkflowService:
         self.session.execute(
             insert(WorkflowVersion).values(
                 version=version,
-                source="console",
+                source=source,
                 content_hash=sha256_hex(dumps(plain)),
                 config=plain,
                 created_at=now,
                 published_at=now,
+                published_by=by,
+                note=note,
             )
         )
-        measured = {"version": version, "source": "console"}
+        measured = {"version": version, "source": source}
         outbox.record(
             self.session, outbox.NewFact(FactKind.WORKFLOW_PUBLISHED, now, measured=measured)
         )
         return version
+
+    def find_version_in_force(self) -> int | None:
+        """The number of the version that new sessions get; None before there is one."""
+        return self.session.scalar(
+            select(WorkflowVersion.version)
+            .where(WorkflowVersion.published_at.is_not(None))
+            .order_by(WorkflowVersion.published_at.desc(), WorkflowVersion.version.desc())
+            .limit(1)
+        )
 
     def keep_shipped(self) -> None:
         """Store the shipped workflow as the next version where its content is new.
@@ -127,7 +141,7 @@ class WorkflowService:
 
     def _somebody_published(self) -> bool:
         statement = select(func.count()).where(
-            WorkflowVersion.source == "console", WorkflowVersion.published_at.is_not(None)
+            WorkflowVersion.source != "shipped", WorkflowVersion.published_at.is_not(None)
         )
         return bool(self.session.scalar(statement))
 

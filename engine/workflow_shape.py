@@ -1,0 +1,170 @@
+"""A WORKFLOW_CONFIG in the one shape that forms edit: today's names, lists of dictionaries.
+
+It says the same as the configuration it is made of. What has no place in that shape is left out,
+after the reader has complained about it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from engine.plain_reading import Notes, first
+from engine.question_reader import OLDER_SLUGS
+from engine.vocabulary import PROFILE_FIELDS, QuestionType, find_action
+
+Plain = dict[str, Any]
+
+_SAME = (
+    *("name", "default_locale", "default_region", "default_assignee"),
+    *("product_text", "call_to_action_text", "closing"),
+    *("quick_reply_seconds", "detailed_answer_characters"),
+)
+_ORDER = (
+    *("name", "default_locale", "default_region", "default_assignee", "greeting", "consent"),
+    *("questions", "product_text", "products", "contact", "call_to_action_text"),
+    *("calls_to_action", "closing", "widget", "proactive", "scoring", "quick_reply_seconds"),
+    *("detailed_answer_characters", "classification_thresholds", "tiers", "messages"),
+    "translations",
+)
+_QUESTION = (
+    *("id", "slug", "text", "type", "options", "options_from", "field", "required", "step"),
+    *("show_if", "placeholder", "help", "pattern", "min", "max"),
+)
+_CONTACT_TYPES = {"email": QuestionType.EMAIL, "phone": QuestionType.PHONE}
+
+
+def shaped(config: Any, tests: Any = None) -> tuple[Plain, Plain]:
+    """The workflow and its ACTIVE_TESTS, whatever older names they came in."""
+    raw = _plain(config)
+    if tests is None:
+        tests = first(raw, "ACTIVE_TESTS", "active_tests")
+    made: Plain = {name: raw[name] for name in _SAME if raw.get(name) not in (None, "")}
+    made |= _conversation(raw) | _rules(raw)
+    return in_order(made), _plain(tests)
+
+
+def in_order(config: Mapping[str, Any]) -> Plain:
+    """The parts in the order of a conversation; those that are empty are left out."""
+    empty: tuple[Any, ...] = (None, "", {}, [])
+    return {name: config[name] for name in _ORDER if config.get(name) not in empty}
+
+
+def next_number(configs: list[Mapping[str, Any]]) -> int:
+    """The id of a new question: one that none of these workflows ever gave to another."""
+    numbers = [
+        one["id"]
+        for config in configs
+        for one in _dicts(config.get("questions"))
+        if isinstance(one.get("id"), int)
+    ]
+    return max(numbers, default=0) + 1
+
+
+def _conversation(raw: Plain) -> Plain:
+    greeting = first(raw, "greeting", "greeting_message")
+    contact, consent = _plain(raw.get("contact")), _plain(raw.get("consent"))
+    return {
+        "greeting": {"text": greeting} if isinstance(greeting, str) else _plain(greeting),
+        "consent": consent,
+        "questions": _questions(raw.get("questions")),
+        "products": _named(first(raw, "products", "product_menu"), "name", ("label", "title")),
+        "contact": contact,
+        "calls_to_action": _named(
+            first(raw, "calls_to_action", "cta_options"), "label", ("text", "name")
+        ),
+        "widget": _plain(raw.get("widget")),
+        "proactive": _plain(raw.get("proactive")),
+    }
+
+
+def _rules(raw: Plain) -> Plain:
+    older: Plain = {name: raw[name] for name in ("sql_threshold", "mql_threshold") if name in raw}
+    borders: Plain = {**older, **_plain(raw.get("classification_thresholds"))}
+    found = {
+        "sql": first(borders, "sql", "SQL", "sql_threshold"),
+        "mql": first(borders, "mql", "MQL", "mql_threshold"),
+    }
+    scoring = {
+        str(find_action(word) or word): worth for word, worth in _plain(raw.get("scoring")).items()
+    }
+    return {
+        "scoring": scoring,
+        "classification_thresholds": {k: v for k, v in found.items() if v is not None},
+        "tiers": _plain(raw.get("tiers")),
+        "messages": _plain(raw.get("messages")),
+        "translations": {
+            locale: _plain(one) for locale, one in _plain(raw.get("translations")).items()
+        },
+    }
+
+
+def _questions(raw: Any) -> list[Plain]:
+    given = _dicts(raw)
+    older = not any({"slug", "key", "field"} & set(one) for one in given)
+    made: list[Plain] = []
+    taken: set[int] = set()
+    for one in given:
+        number = one.get("id")
+        if not isinstance(number, int) or isinstance(number, bool) or number in taken:
+            number = next_number([{"questions": [*given, *made]}])
+        taken.add(number)
+        made.append(_question({**one, "id": number}, older=older))
+    return made
+
+
+def _question(one: Plain, *, older: bool) -> Plain:
+    number = one["id"]
+    named = first(one, "slug", "key", "field")
+    slug = (OLDER_SLUGS.get(number) if older else None) or f"question_{number}"
+    slug = slug if named is None else named
+    field = one.get("field", slug if slug in PROFILE_FIELDS else None)
+    options = [_option(option) for option in _list(one.get("options"))]
+    made = {
+        **one,
+        "slug": slug,
+        "text": first(one, "text", "question", default=""),
+        "field": field,
+        "type": one.get("type") or _guessed(field, options, one.get("options_from")),
+        "options": options,
+    }
+    if not options:
+        del made["options"]
+    return {name: made[name] for name in _QUESTION if made.get(name) is not None or name == "field"}
+
+
+def _guessed(field: Any, options: list[Plain], source: Any) -> str:
+    """The type that the reader takes a question for, if none is written."""
+    if not options and source is None:
+        return str(_CONTACT_TYPES.get(str(field), QuestionType.TEXT))
+    several = field == "features_interested"
+    return str(QuestionType.MULTI_CHOICE if several else QuestionType.CHOICE)
+
+
+def _option(raw: Any) -> Plain:
+    if not isinstance(raw, dict):
+        return {"value": str(raw)}
+    return {name: raw[name] for name in ("value", "synonyms", "other") if name in raw}
+
+
+def _named(raw: Any, name: str, others: tuple[str, ...]) -> list[Plain]:
+    made = []
+    for one in Notes().listed(raw, ""):
+        part = one if isinstance(one, dict) else {name: str(one)}
+        rest = {key: value for key, value in part.items() if key not in (name, *others)}
+        made.append({**rest, name: first(part, name, *others, default="")})
+    return made
+
+
+def _plain(raw: Any) -> Plain:
+    """A dictionary of its own, so that no edit reaches back into what it was made of."""
+    return dict(json.loads(json.dumps(raw))) if isinstance(raw, Mapping) else {}
+
+
+def _list(raw: Any) -> list[Any]:
+    return raw if isinstance(raw, list) else []
+
+
+def _dicts(raw: Any) -> list[Plain]:
+    return [one for one in _list(raw) if isinstance(one, dict)]
