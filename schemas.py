@@ -1037,6 +1037,19 @@ class ModelQuery(Plain):
     capacity = fields.Integer(validate=validate.Range(0, 10_000_000))
 
 
+class TrainIn(Plain):
+    """Which estimator is to learn this once, and whether only to compare."""
+
+    kind = fields.String()
+    compare = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+
+
+class ComparisonOut(Reply):
+    """Estimators side by side, on leads that they have not seen."""
+
+    comparison = fields.Dict(required=True, allow_none=True)
+
+
 class ModelsConfigIn(Plain):
     """What a workspace may decide about its models."""
 

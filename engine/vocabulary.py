@@ -226,6 +226,22 @@ class ModelKind(StrEnum):
         """Whether a workspace may let it answer: it must be calibrated."""
         return self is not ModelKind.RANDOM_FOREST_SMOTE
 
+    @property
+    def needs(self) -> tuple[str, str] | None:
+        """The module, and the package it comes in, that must be there besides; None for none."""
+        if self is ModelKind.LIGHTGBM:
+            return "lightgbm", "lightgbm"
+        return ("imblearn", "imbalanced-learn") if not self.serves else None
+
+    @property
+    def advice(self) -> str:
+        """What to do where that package is not there."""
+        package = self.needs[1] if self.needs else "scikit-learn"
+        return (
+            f"{self} needs the package {package}, which is not installed here: run"
+            f" `pip install {package}`, or choose {ModelKind.BLEND}."
+        )
+
 
 class Trigger(StrEnum):
     """What is worth an alert: something about a lead, or about what judges all of them."""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from engine.vocabulary import ModelKind
 from errors import LeadlineError
 from models import Job
 from services import Services, unit_of_work
 from services.job_service import SCHEDULE, Progress
 from services.model_store import InService, load
+from services.prediction_settings import PredictionSettings
 from services.resources import Resources
 from services.training_rows import Example
 
@@ -39,9 +41,13 @@ class Training:
     def run(self) -> Any:
         """What was learned, to be written down by `PredictionService.keep`."""
         # Here, for only who trains should wait for scikit-learn.
+        from ml.features import Choice
+        from ml.train import check_installed
         from services.model_training import learn
         from services.model_watch import Incumbent
 
+        kind = self._kind()
+        check_installed(kind)
         examples = self._read()
         found, earlier = self._in_service(), self._earlier()
         with unit_of_work(self.resources, read_only=True) as services:
@@ -54,7 +60,35 @@ class Training:
                 stage: incumbent(model, incumbent(earlier[stage]) if stage in earlier else None)
                 for stage, model in found.models.items()
             }
-        return learn(examples, now, incumbents)
+        return learn(examples, now, incumbents, choice=Choice(kind=kind))
+
+    def compare(self) -> dict[str, Any]:
+        """What each kind of estimator would have said of leads that it has not seen."""
+        from ml.compare import compare
+        from ml.features import Choice, Stage
+        from services.model_training import ordered_rows
+
+        examples = self._read()
+        with unit_of_work(self.resources, read_only=True) as services:
+            now = services.now()
+        rows = ordered_rows(examples, now, Stage.BEFORE_CONTACT)
+        return compare(rows.frame, rows.won, Choice(), self._kinds())
+
+    def _asked(self) -> str | None:
+        """The kind that the job names."""
+        return self.job.payload.get("kind") if self.job is not None else None
+
+    def _kind(self) -> str:
+        return self._asked() or self._decided()
+
+    def _decided(self) -> str:
+        with unit_of_work(self.resources, read_only=True) as services:
+            return services.make(PredictionSettings).decided().model_kind
+
+    def _kinds(self) -> list[str]:
+        """All there are, or the one that is named beside what learns now."""
+        asked = self._asked()
+        return list(dict.fromkeys([self._decided(), asked])) if asked else [*ModelKind]
 
     def _read(self) -> list[Example]:
         from ml.features import known
@@ -122,6 +156,9 @@ def prepare_training(resources: Resources, job: Job) -> Any:
     if not due:
         skipped = {"model_id": None, "promoted": False, "reasons": [NO_NEWS]}
         return lambda services, job: Progress(result=skipped)
+    if job.payload.get("compare"):
+        compared = Training(resources, job).compare()
+        return lambda services, job: _keep_comparison(services, job, compared)
     learned = Training(resources, job).run()
 
     def write(services: Services, job: Job) -> Progress:
@@ -131,6 +168,11 @@ def prepare_training(resources: Resources, job: Job) -> Any:
         return Progress(job.done, job.total, result={**kept, "notes": list(learned.notes)})
 
     return write
+
+
+def _keep_comparison(services: Services, job: Job, compared: dict[str, Any]) -> Progress:
+    services.make(PredictionSettings).keep_comparison(compared, by=job.requested_by)
+    return Progress(job.done, job.total, result=compared)
 
 
 def prepare_predicting(resources: Resources, job: Job) -> Any:

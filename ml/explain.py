@@ -17,6 +17,7 @@ import numpy.typing as npt
 from errors import Invalid
 from ml import words
 from ml.features import Encoding, Feature, Kind
+from ml.forest import Forest
 from ml.tables import Tables
 
 Floats = npt.NDArray[np.float64]
@@ -40,9 +41,10 @@ class Subject:
     known: bool
 
 
-def check_additive(tables: Tables, X: Floats, logits: Floats) -> None:
+def check_additive(tables: Tables | Forest, X: Floats, logits: Floats) -> None:
     """Refuse an explanation that does not add up to the model's own answer on every row."""
-    apart = float(np.max(np.abs(tables.logits(X) - logits), initial=0.0))
+    total = tables.base + tables.contributions(X).sum(axis=1)
+    apart = float(np.max(np.abs(total - logits), initial=0.0))
     if not apart <= MOST_APART:
         raise Invalid(
             f"The reasons miss the model by {apart:.2g}; such a model is not published.",
@@ -131,7 +133,7 @@ def _probability(evidence: float) -> float:
     return 1.0 / (1.0 + math.exp(-logit)) if logit > -700 else 0.0
 
 
-def overview(encoding: Encoding, tables: Tables, X: Floats) -> dict[str, Any]:
+def overview(encoding: Encoding, tables: Tables | Forest, X: Floats) -> dict[str, Any]:
     """The global view: importance, dependence and interactions of the features, in evidence."""
     parts = grouped(encoding, tables.contributions(X)) * POINTS_PER_LOGIT
     importance = np.abs(parts).mean(axis=0) if len(X) else np.zeros(len(encoding.features))
@@ -170,7 +172,7 @@ def _point(value: object, parts: Floats) -> dict[str, Any]:
     return {"value": value, "evidence": mean, "leads": len(parts)}
 
 
-def _interactions(encoding: Encoding, tables: Tables, X: Floats) -> list[dict[str, Any]]:
+def _interactions(encoding: Encoding, tables: Tables | Forest, X: Floats) -> list[dict[str, Any]]:
     """Pairs of features that say more together than apart, the strongest first."""
     groups = encoding.groups.tolist()
     found: dict[tuple[int, int], float] = {}

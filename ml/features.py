@@ -237,7 +237,8 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Choice:
-    """What may be used: the model's stage, columns kept or left out by a person, calendar or not.
+    """What may be used: the model's stage, columns kept or left out by a person, calendar or not,
+    and which estimator learns.
 
     Months and days are left out by default: on data in the order of time they spoil the ranking.
     """
@@ -247,6 +248,7 @@ class Choice:
     drop: frozenset[str] = frozenset()
     calendar: bool = False
     detect_leaks: bool = True
+    kind: str = "blend"
 
 
 def points_only(names: Sequence[str], stage: Stage = Stage.BEFORE_CONTACT) -> Encoding:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ml.explain import POINTS_PER_LOGIT, Subject, explanation, grouped
 from ml.features import Encoding, Frame, Records, frame_of
+from ml.forest import Forest
 from ml.intervals import Bands
 from ml.tables import CHUNK, Tables
 
@@ -26,7 +27,7 @@ class Model:
     """All that a prediction needs, as plain arrays: no estimator, no training row."""
 
     encoding: Encoding
-    tables: Tables
+    tables: Tables | Forest
     bands: Bands
     label: str
     rate: float

@@ -15,6 +15,7 @@ import skops.io as sio  # type: ignore[import-untyped]
 
 from errors import Invalid
 from ml.features import Encoding
+from ml.forest import Forest
 from ml.intervals import Bands
 from ml.predict import Model
 from ml.tables import Tables
@@ -45,7 +46,7 @@ def pack(model: Model) -> Artifact:
     content = {
         "format": FORMAT,
         "about": json.dumps(about, sort_keys=True),
-        "tables": {name: np.asarray(value) for name, value in model.tables.plain().items()},
+        _place(model): {name: np.asarray(value) for name, value in model.tables.plain().items()},
         "bands": model.bands.plain(),
     }
     data = sio.dumps(content, compression=zipfile.ZIP_DEFLATED, compresslevel=6)
@@ -74,17 +75,27 @@ def unpack(data: bytes, sha256: str, *, model_id: str | None = None) -> Model:
 
 def _rebuilt(content: dict[str, Any], model_id: str | None) -> Model:
     about = json.loads(content["about"])
-    arrays = dict(content["tables"])
-    arrays["base"] = float(arrays["base"])
     return Model(
         encoding=Encoding.from_plain(about["encoding"]),
-        tables=Tables.from_plain(arrays),
+        tables=_tables(content),
         bands=Bands.from_plain(content["bands"]),
         label=about["label"],
         rate=about["rate"],
         card=about["card"],
         id=model_id,
     )
+
+
+def _place(model: Model) -> str:
+    return "forest" if isinstance(model.tables, Forest) else "tables"
+
+
+def _tables(content: dict[str, Any]) -> Tables | Forest:
+    if "forest" in content:
+        return Forest.from_plain(content["forest"])
+    arrays = dict(content["tables"])
+    arrays["base"] = float(arrays["base"])
+    return Tables.from_plain(arrays)
 
 
 def _check_size(data: bytes) -> None:

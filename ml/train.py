@@ -14,13 +14,16 @@ from scipy.special import expit  # type: ignore[import-untyped]
 from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
 
 from errors import Invalid
+from engine.vocabulary import ModelKind
 from ml import evaluate, explain
+from ml.boosted import Boosted, is_missing
 from ml.features import Choice, Encoding, Frame, learn_encoding, points_only
+from ml.forest import Forest
 from ml.intervals import learn_bands
 from ml.labels import check_outcomes
-from ml.pipeline import Blend, RulesPrior, platt, shrunk_platt, total_points
+from ml.pipeline import PARTS, Blend, RulesPrior, platt, shrunk_platt, total_points
 from ml.predict import Model
-from ml.tables import compile_blend, compile_rules
+from ml.tables import Tables, compile_blend, compile_rules
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -32,6 +35,8 @@ NORMAL_FROM = 40
 # The newest window judges only when it holds so many of each kind.
 FEWEST_TO_JUDGE = 10
 OVERVIEW_ROWS = 5_000
+# A free tree's reasons take longer than a look into a table.
+FOREST_ROWS = 1_000
 _WEIGHTED = "every lead, the unlikelier to be called the heavier (at most 20 fold)"
 _NOTHING_LEFT = "No column but the points is left to learn from."
 
@@ -66,7 +71,7 @@ def train(frame: Frame, won: Ints, choice: Choice | None = None, *, seed: int = 
     encoding = learn_encoding(frame, won, choice)
     if encoding.points.all():
         return train_rules(frame, won, choice, encoding=encoding)
-    return _learned(encoding, encoding.matrix(frame, len(won)), won, label, seed)[0]
+    return _learned(encoding, encoding.matrix(frame, len(won)), won, label, seed, choice.kind)[0]
 
 
 def train_rules(
@@ -117,26 +122,60 @@ def _why_rules(won: Ints) -> str:
     )
 
 
+def estimator_of(kind: str, encoding: Encoding, seed: int = SEED) -> Blend | Boosted:
+    """What learns: the blend, or another that a person chose; Invalid where it is not installed."""
+    if kind == ModelKind.BLEND:
+        return Blend(encoding.categorical, encoding.points, random_state=seed)
+    check_installed(kind)
+    return Boosted(kind, random_state=seed)
+
+
+def check_installed(kind: str) -> None:
+    """Refuse a kind that this installation cannot learn, with what to do."""
+    if is_missing(kind):
+        raise Invalid(ModelKind(kind).advice, code="package_missing")
+
+
 def _learned(
-    encoding: Encoding, X: Floats, won: Ints, label: str, seed: int
-) -> tuple[Model, Blend]:
-    blend = Blend(encoding.categorical, encoding.points, random_state=seed).fit(X, won)
-    tables = compile_blend(blend, X)
-    explain.check_additive(tables, X, blend.decision_function(X))
-    bands = learn_bands(cast(Floats, blend.out_of_fold_), won, blend.probes_, blend.refits_, None)
-    own = tables.pair_starts.nbytes + tables.halves.nbytes
+    encoding: Encoding, X: Floats, won: Ints, label: str, seed: int, kind: str
+) -> tuple[Model, Blend | Boosted]:
+    learner = estimator_of(kind, encoding, seed).fit(X, won)
+    tables = _compiled(learner, X)
+    shown = _thinned(X, OVERVIEW_ROWS if isinstance(tables, Tables) else FOREST_ROWS)
+    checked = X if isinstance(tables, Tables) else shown
+    explain.check_additive(tables, checked, learner.decision_function(checked))
+    bands = learn_bands(
+        cast(Floats, learner.out_of_fold_), won, learner.probes_, learner.refits_, None
+    )
     extra = {
-        "weights": dict(zip(("intercept", "plain", "splines", "boosting", "rules"), blend.stack_)),
+        "kind": kind,
+        "weights": _weights(learner),
         "seed": seed,
-        "table_bytes": own,
-        "overview": explain.overview(encoding, tables, _thinned(X)),
+        "table_bytes": _own_bytes(tables),
+        "overview": explain.overview(encoding, tables, shown),
     }
     card = _card(encoding, won, label, extra)
-    return Model(encoding, tables, bands, label, float(won.mean()), card), blend
+    return Model(encoding, tables, bands, label, float(won.mean()), card), learner
 
 
-def _thinned(X: Floats) -> Floats:
-    chosen: Floats = X[np.linspace(0, len(X) - 1, min(len(X), OVERVIEW_ROWS)).astype(int)]
+def _compiled(learner: Blend | Boosted, X: Floats) -> Tables | Forest:
+    return compile_blend(learner, X) if isinstance(learner, Blend) else learner.compiled()
+
+
+def _weights(learner: Blend | Boosted) -> dict[str, float]:
+    if isinstance(learner, Blend):
+        return dict(zip(("intercept", *PARTS), learner.stack_))
+    return dict(zip(("intercept", learner.kind), learner.platt_))
+
+
+def _own_bytes(tables: Tables | Forest) -> int:
+    if isinstance(tables, Forest):
+        return tables.size
+    return tables.pair_starts.nbytes + tables.halves.nbytes
+
+
+def _thinned(X: Floats, rows: int) -> Floats:
+    chosen: Floats = X[np.linspace(0, len(X) - 1, min(len(X), rows)).astype(int)]
     return chosen
 
 
@@ -167,7 +206,7 @@ def candidate(
         model = train_rules(frame, won, choice, encoding=encoding)
         return Candidate(model, evaluate.Verdict(False, (_NOTHING_LEFT,)))
     X = encoding.matrix(frame, len(won))
-    model, blend = _learned(encoding, X, won, label, seed)
+    model, blend = _learned(encoding, X, won, label, seed, choice.kind)
     everywhere = _out_of_fold(blend, encoding, X, won, label, weights)
     reports = {"out_of_fold": _report(everywhere, "every lead by models that did not see it")}
     # What was found to know too much stays out of the twin too.
@@ -195,19 +234,25 @@ def _verdict(everywhere: evaluate.Trial, trial: evaluate.Trial | None) -> evalua
 
 
 def _out_of_fold(
-    blend: Blend, encoding: Encoding, X: Floats, won: Ints, label: str, weights: Floats | None
+    blend: Blend | Boosted,
+    encoding: Encoding,
+    X: Floats,
+    won: Ints,
+    label: str,
+    weights: Floats | None,
 ) -> evaluate.Trial:
     return evaluate.Trial(
         won=won,
         candidate=cast(Floats, blend.out_of_fold_),
-        rules=_rules_out_of_fold(X, won, encoding),
+        rules=rules_out_of_fold(X, won, encoding),
         rate=float(won.mean()),
         label=label,
         weight=weights,
     )
 
 
-def _rules_out_of_fold(X: Floats, won: Ints, encoding: Encoding) -> Floats | None:
+def rules_out_of_fold(X: Floats, won: Ints, encoding: Encoding) -> Floats | None:
+    """What the points say of each lead, calibrated by the others; None where there are none."""
     if not encoding.points.any():
         return None
     points = total_points(X, encoding.points)
@@ -238,7 +283,7 @@ def _newest(
     if encoding.points.all():
         return None
     X, Z = encoding.matrix(before), encoding.matrix(after)
-    twin = Blend(encoding.categorical, encoding.points, random_state=seed).fit(X, won[old])
+    twin = estimator_of(choice.kind, encoding, seed).fit(X, won[old])
     rules = None
     if encoding.points.any():
         rule = platt(total_points(X, encoding.points), won[old])

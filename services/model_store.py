@@ -273,6 +273,7 @@ def _card(row: ModelVersion, *, long: bool) -> dict[str, Any]:
         "id": row.id,
         "stage": row.stage,
         "label": row.label,
+        "kind": "rules" if row.label == RULES else card.get("kind", "blend"),
         "status": row.status,
         "created_at": iso(row.created_at),
         "promoted_at": iso(row.promoted_at) if row.promoted_at else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,14 +14,15 @@ import outbox
 from engine.fair_chance import LANE, MOST_PERCENT, is_drawn
 from engine.plain_reading import is_number
 from engine.vocabulary import FactKind, ModelKind
-from errors import Invalid
+from errors import Invalid, invalid_field
+from lib.clock import iso
 from models import WorkspaceSetting
 from outbox import NewFact
 from services.account_service import AccountService
 from services.resources import Resources
 from services.workspace_settings import keep_setting
 
-NAME = "prediction"
+NAME, COMPARISON = "prediction", "model_comparison"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,35 @@ class PredictionSettings:
             accounts.audit(by, "models.configured", NAME, changed)
         return after.view()
 
+    def keep_comparison(self, compared: Mapping[str, Any], *, by: str) -> None:
+        """Keep what the estimators gave side by side, for people to look at."""
+        now = self.resources.clock.now()
+        value = {**compared, "compared_at": iso(now)}
+        keep_setting(self.session, COMPARISON, value, by=by, now=now)
+
+    def comparison(self) -> dict[str, Any] | None:
+        """The last comparison, None while there is none."""
+        stored = self.session.get(WorkspaceSetting, COMPARISON)
+        return dict(stored.value) if stored else None
+
+
+def check_kind(kind: str | None, *, compare: bool) -> None:
+    """Refuse an estimator that is unknown, not installed here, or never to answer."""
+    if kind is None:
+        return
+    if kind not in ModelKind._value2member_map_:
+        raise invalid_field("kind", f"There is no such kind; known are {', '.join(ModelKind)}.")
+    if not compare and not ModelKind(kind).serves:
+        raise invalid_field("kind", f"{kind} can only be compared with; it never answers.")
+    if _is_missing(kind):
+        raise invalid_field("kind", ModelKind(kind).advice)
+
+
+def _is_missing(kind: str) -> bool:
+    """Whether a kind needs a package that this installation has not."""
+    needed = ModelKind(kind).needs
+    return needed is not None and find_spec(needed[0]) is None
+
 
 def _problems(wanted: Mapping[str, Any]) -> Any:
     known = Decided().view()
@@ -84,6 +115,8 @@ def _problems(wanted: Mapping[str, Any]) -> Any:
             yield name, [f"There is no such kind; known are {', '.join(ModelKind)}."]
         elif name == "model_kind" and not ModelKind(value).serves:
             yield name, [f"{value} can only be compared with; it never answers."]
+        elif name == "model_kind" and _is_missing(value):
+            yield name, [ModelKind(value).advice]
         elif name == "fair_chance_percent" and not (
             is_number(value) and 0 <= value <= MOST_PERCENT
         ):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.api.conftest import Caller
-from tests.api.test_predictions import lead_of, plant_many, train
+import pytest
+
+from tests.api.conftest import Caller, refused
+from tests.api.test_predictions import adds_up, lead_of, plant_many, train, work
 
 HOOK = {"channel": "webhook", "address": "https://hooks.example.com/in/SECRET"}
 
@@ -176,3 +178,57 @@ def test_a_new_model_makes_nobody_hot_that_has_not_changed(lite: Caller) -> None
     hot = [lead for lead in leads if kept(lite, lead)[1] == "hot"]
     assert hot and all(kept(lite, lead)[2:] == (False, 0) for lead in hot)
     assert told(lite) == []
+
+
+# Which estimator
+
+
+def test_a_workspace_may_choose_the_estimator(lite: Caller) -> None:
+    plant_many(lite)
+    lite.staff("POST", "/api/models/config", {"model_kind": "boosting"})
+
+    result = train(lite)
+
+    assert result["promoted"] is True, result["reasons"]
+    card = lite.staff("GET", f"/api/models/{result['model_id']}").json
+    assert card["kind"] == "boosting" and card["overview"]["features"]
+    session = lite.start()
+    lead = lead_of(lite, session)
+    lite.profile(session, trade="restaurant", company_size_index=2)
+    lite.relay()
+    said = lite.staff("GET", f"/api/leads/{lead}/prediction").json
+    assert said["model"] == result["model_id"] and said["probability"] > 0.7 and adds_up(said)
+
+
+def test_estimators_are_compared_and_nothing_is_kept(lite: Caller) -> None:
+    plant_many(lite)
+    assert lite.staff("GET", "/api/models/comparison").json == {"comparison": None}
+
+    asked = lite.staff("POST", "/api/models/train", {"kind": "boosting", "compare": True})
+    assert asked.status_code == 202, asked.text
+    work(lite)
+
+    found = lite.staff("GET", asked.headers["Location"]).json["result"]
+    assert [one["kind"] for one in found["kinds"]][:2] == ["blend", "boosting"]
+    assert all(len(one["figures"]["auc"]) == 3 for one in found["kinds"])
+    kept = lite.staff("GET", "/api/models/comparison").json["comparison"]
+    assert kept["rows"] == 160 and kept["compared_at"] and kept["kinds"] == found["kinds"]
+    assert lite.staff("GET", "/api/models").json["models"] == []
+
+
+def test_an_estimator_that_cannot_be_is_named(
+    lite: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.prediction_settings.find_spec", lambda name: None)
+
+    for body, word in (
+        ({"kind": "oracle"}, "known are blend"),
+        ({"kind": "random_forest_smote"}, "only be compared"),
+        ({"kind": "random_forest_smote", "compare": True}, "pip install imbalanced-learn"),
+        ({"kind": "lightgbm"}, "pip install lightgbm"),
+    ):
+        fields = refused(lite.staff("POST", "/api/models/train", body), 422)["fields"]
+        assert word in fields["kind"][0]
+    wanted = {"model_kind": "lightgbm"}
+    fields = refused(lite.staff("POST", "/api/models/config", wanted), 422)["fields"]
+    assert "pip install lightgbm" in fields["model_kind"][0]

@@ -210,7 +210,7 @@ def test_weights_undo_that_some_were_likelier_to_be_seen(leads: Make) -> None:
     seldom = np.where(np.arange(600) % 2 == 0, 3.0, 1.0)
 
     plain = candidate(known.frame, known.won).reports["out_of_fold"].figures["log_loss"]
-    found = candidate(known.frame, known.won, weights=seldom).reports["out_of_fold"]
+    found = candidate(known.frame, known.won, weights=seldom).reports["weighted"]
     twice = evaluate.measure(np.repeat(known.won, 2), np.zeros(1200))
 
     assert found.figures["log_loss"].value != plain.value

@@ -10,6 +10,7 @@ from engine.vocabulary import Scope
 from errors import unknown_lead
 from lib.ids import is_ascii_id
 from schemas import (
+    ComparisonOut,
     ExplanationOut,
     JobAcceptedOut,
     ModelOut,
@@ -19,11 +20,12 @@ from schemas import (
     ModelsOut,
     PredictIn,
     PredictOut,
+    TrainIn,
 )
 from services import unit_of_work
 from services.model_store import TRAIN_JOB, in_service_or_prior, load
 from services.prediction_service import predict_rows
-from services.prediction_settings import PredictionSettings
+from services.prediction_settings import PredictionSettings, check_kind
 from web.api.jobs import accepted
 from web.auth import reader
 from web.endpoints import Api
@@ -106,12 +108,29 @@ def change_models_config(body: dict[str, Any]) -> dict[str, Any]:
     return services().make(PredictionSettings).change(body, by=_by())
 
 
+@api.endpoint("GET", "/api/models/comparison", reply=ComparisonOut, access=Scope.MODELS_READ)
+def get_comparison() -> dict[str, Any]:
+    """What the estimators gave side by side when they were last compared."""
+    return {"comparison": services().make(PredictionSettings).comparison()}
+
+
 @api.endpoint(
-    "POST", "/api/models/train", reply=JobAcceptedOut, access=Scope.MODELS_WRITE, status=202
+    "POST",
+    "/api/models/train",
+    body=TrainIn,
+    body_optional=True,
+    reply=JobAcceptedOut,
+    access=Scope.MODELS_WRITE,
+    status=202,
 )
-def train_models() -> tuple[dict[str, Any], dict[str, str]]:
-    """Learn from all outcomes so far, in the background; promoted only if it is better."""
-    return accepted(services().jobs.request(TRAIN_JOB, requested_by=_by()))
+def train_models(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Learn from all outcomes so far, in the background; promoted only if it is better.
+
+    With `compare` nothing is kept: the estimators are only measured side by side.
+    """
+    check_kind(body.get("kind"), compare=body["compare"])
+    payload = {name: value for name, value in body.items() if value}
+    return accepted(services().jobs.request(TRAIN_JOB, requested_by=_by(), payload=payload))
 
 
 @api.endpoint(
