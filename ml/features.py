@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import math
 import re
 from collections import Counter
@@ -291,6 +292,7 @@ def learn_encoding(frame: Frame, won: Ints, choice: Choice | None = None) -> Enc
     return _without_leaks(encoding, frame, won, choice) if choice.detect_leaks else encoding
 
 
+@functools.lru_cache(maxsize=4096)
 def known(name: str) -> Known | None:
     """The entry of the list for a column of this name; None for a custom attribute."""
     return next((it for it in KNOWN if fnmatch.fnmatchcase(name, it.pattern)), None)
