@@ -133,6 +133,8 @@ class FactKind(StrEnum):
     LEAD_MERGED = "lead.merged"
     # A whole table of leads, all of them at once; its leads have their own facts, told to nobody.
     LEAD_IMPORTED = "lead.imported"
+    IMPORT_UNDONE = "import.undone"
+    IMPORT_REDONE = "import.redone"
     EXPERIMENT_EXPOSED = "experiment.exposed"
     EXPERIMENT_CONVERTED = "experiment.converted"
     EXPERIMENT_CREATED = "experiment.created"

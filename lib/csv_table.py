@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 DELIMITERS = ",;\t|"
 BOM = b"\xef\xbb\xbf"
+# In each of them a line end is one byte that is no part of a letter.
+ENCODINGS = ("utf-8", "cp1252", "cp1250", "cp1251", "cp1254", "shift_jis", "gb18030")
 # A quoted cell may hold line ends; one of more lines than this was not closed.
 MOST_LINES = 200
 LONGEST_RECORD = 200_000

@@ -59,6 +59,31 @@ def pack(stream: IO[bytes]) -> PackedFile:
     return PackedFile(size, sha.hexdigest(), head, lines, is_utf8, tuple(lengths), packed)
 
 
+class Utf8Stream:
+    """A stream of UTF-16 as one of UTF-8; any other as it is.
+
+    Spreadsheets save "Unicode text" as UTF-16, and nobody who does so knows it.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        begin = stream.read(2)
+        self._stream = stream
+        self._rest = begin
+        is_utf16 = begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace") if is_utf16 else None
+
+    def read(self, size: int = BLOCK) -> bytes:
+        """The next bytes, some `size` of them; none at the end."""
+        while True:
+            part = self._rest + self._stream.read(max(size - len(self._rest), 1))
+            self._rest = b""
+            if self._decoder is None or not part:
+                return part
+            text = self._decoder.decode(part)
+            if text:
+                return text.encode("utf-8", "replace")
+
+
 def unpack(block: bytes) -> bytes:
     """The bytes of one block."""
     return zlib.decompress(block)

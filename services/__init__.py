@@ -28,6 +28,7 @@ from services.experiment_book import ExperimentBook
 from services.experiment_people import ExperimentPeople
 from services.experiment_results import ExperimentResults
 from services.export_service import ExportService
+from services.import_desk import ImportDesk
 from services.import_service import ImportService
 from services.job_service import JobService
 from services.lead_book import LeadBook
@@ -169,6 +170,11 @@ class Services:
     def imports(self) -> ImportService:
         """Leads in, by the file."""
         return self.make(ImportService)
+
+    @cached_property
+    def import_desk(self) -> ImportDesk:
+        """Files before and after they are imported."""
+        return self.make(ImportDesk)
 
     @cached_property
     def book(self) -> LeadBook:

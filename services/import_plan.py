@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from engine.vocabulary import PROFILE_FIELDS
 from errors import invalid_field
 from lib.csv_table import BOM, delimiter_of, encoding_of, lines, records
-from lib.packed_file import PackedFile
 from services.profile import LONGEST_NAME
 
+UPDATE, SKIP, ADD = "update", "skip", "add"
 # What sales keeps of a lead beside its profile.
 SALES_FIELDS = ("assigned_to", "stage", "campaign", "source", "utm_source")
 # When the lead came in, and when its sale ended; both may lie in the past.
@@ -47,6 +47,10 @@ class ImportPlan:
     limit: int | None
     # How many lines the file has, for those who watch.
     lines: int
+    # What becomes of a row whose e-mail a lead has already: update, skip, or add beside it.
+    policy: str = "update"
+    # Only look: every row is judged, nothing is kept but the reasons.
+    dry_run: bool = False
 
     def plain(self) -> dict[str, Any]:
         """The plan as it is stored."""
@@ -70,18 +74,39 @@ class ImportPlan:
         raise ValueError(f"This is no known outcome; won is {', '.join(self.won)}.")
 
 
+class Head(Protocol):
+    """What of a file is looked at before it is read."""
+
+    @property
+    def head(self) -> bytes:
+        """Its first bytes."""
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether all of it is."""
+
+    @property
+    def lines(self) -> int:
+        """How many line ends it has."""
+
+
 def make_plan(
-    file: PackedFile,
+    file: Head,
     *,
     mapping: Mapping[str, Any] | None = None,
     won_values: str | None = None,
     limit: int | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
 ) -> ImportPlan:
-    """How this file is to be read; Invalid says what of it, or of the mapping, cannot be."""
+    """How this file is to be read; Invalid says what of it, or of the mapping, cannot be.
+
+    Encoding and delimiter are found out unless somebody chose them.
+    """
     try:
-        encoding = encoding_of(file.head, is_utf8=file.is_utf8)
+        encoding = encoding or encoding_of(file.head, is_utf8=file.is_utf8)
         few = list(islice(lines([file.head], encoding), 51))
-        delimiter = delimiter_of(few)
+        delimiter = delimiter or delimiter_of(few)
         header = next((one for one in records(few, delimiter)), None)
         if header is None or header.is_blank:
             raise ValueError("The file is empty; its first row must name the columns.")

@@ -20,7 +20,7 @@ from services.sales_step import EARLIEST, LARGEST_LEAD_OF_A_CLOCK
 
 LONGEST_SALES_TEXT = 255
 # What no database keeps, and what a letter became that its encoding does not know.
-_UNREADABLE = {"utf-8": re.compile("\x00"), "cp1252": re.compile("[\x00\ufffd]")}
+_NUL, _NO_LETTER = re.compile("\x00"), re.compile("[\x00\ufffd]")
 WHOLE_ROW = "row"
 
 
@@ -110,7 +110,7 @@ class _Reading:
 
     def _filled(self) -> Iterator[tuple[str, str, str]]:
         """The cells in which something stands that can be kept."""
-        unreadable = _UNREADABLE[self.plan.encoding]
+        unreadable = _NUL if self.plan.encoding == "utf-8" else _NO_LETTER
         for (name, target), cell in zip(self.plan.columns, self.cells, strict=True):
             if target == IGNORE or not cell.strip():
                 continue

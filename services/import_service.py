@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, null, select, update
+from sqlalchemy import delete, func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
 import outbox
@@ -30,7 +30,7 @@ from models import (
     ScorePoint,
 )
 from services.account_service import AccountService
-from services.import_plan import ImportPlan, make_plan
+from services.import_plan import ADD, SKIP, ImportPlan, make_plan
 from services.import_rows import WHOLE_ROW, Around, Row, RowRefused, read_row
 from services.import_updates import ImportUpdates
 from services.job_service import JobService, Progress
@@ -41,6 +41,8 @@ from services.resources import Resources
 from services.workflow_service import WorkflowService
 
 JOB, TIDY = "leads.import", "imports.tidy"
+# Of a file that somebody is still looking at; after a while it is forgotten.
+NO_JOB, FORGOTTEN_AFTER = "", timedelta(days=2)
 MOST_ROWS = 1_000_000
 # What one unit reads; with what it writes it stays far below the 200 ms that others may wait.
 ROWS_AT_ONCE, LONGEST_READING = 100, 0.05
@@ -49,6 +51,7 @@ LEADS_AT_ONCE = 200
 # A file of which more is wrong is a wrong file; all are counted, so many are explained.
 MOST_EXPLAINED = 100_000
 TOO_MANY = f"The file has more than {MOST_ROWS:,} rows; nothing of it was kept. Send it in parts."
+KNOWN = "There is a lead of this e-mail already."
 READ, PUBLISH, WRITE, DISCARD, REFUSED = "read", "publish", "write", "discard", "refused"
 
 
@@ -70,11 +73,16 @@ class ImportService:
     ) -> dict[str, Any]:
         """Keep a file and have it imported in the background: what the caller may watch."""
         plan = make_plan(file, mapping=mapping, won_values=won_values, limit=limit)
-        identifier, jobs = import_id(), JobService(self.session, self.resources)
-        job = jobs.request(JOB, requested_by=actor, payload={"import": identifier})
+        return self.run(self.take_in(file, plan, actor=actor), actor=actor)
+
+    def take_in(
+        self, file: PackedFile, plan: ImportPlan, *, actor: str, file_name: str | None = None
+    ) -> str:
+        """Keep a file and how it is to be read; the id of the import that it may become."""
+        identifier = import_id()
         row = {
             "id": identifier,
-            "job_id": job["job_id"],
+            "job_id": NO_JOB,
             "plan": plan.plain(),
             "size": file.size,
             "imported": 0,
@@ -82,15 +90,27 @@ class ImportService:
             "rejected": 0,
             "requested_by": actor,
             "created_at": self.resources.clock.now(),
+            "file_name": file_name,
         }
         self.session.execute(insert(Import).values(row))
         for number, content in enumerate(file.blocks()):
             block = {"import_id": identifier, "number": number, "content": content}
             self.session.execute(insert(ImportBlock).values(block))
-        detail = {"size": file.size, "columns": len(plan.columns)}
+        return identifier
+
+    def run(self, identifier: str, *, actor: str) -> dict[str, Any]:
+        """Have a file that was taken in read in the background: what the caller may watch."""
+        kept = self.session.get(Import, identifier)
+        assert kept is not None, "who calls has just read it"
+        jobs = JobService(self.session, self.resources)
+        job = jobs.request(JOB, requested_by=actor, payload={"import": identifier})
+        kept.job_id = job["job_id"]
+        detail = {"size": kept.size, "columns": len(kept.plan["columns"])}
+        detail |= {"dry_run": True} if kept.plan.get("dry_run") else {}
         self._audit(actor, "import.requested", identifier, detail)
         if self._abandoned() is not None:
             jobs.request(TIDY, requested_by=actor)
+        self.session.flush()
         return job
 
     def rejections(self, identifier: str) -> Iterator[str]:
@@ -115,6 +135,8 @@ class ImportService:
         phase = job.payload.get("phase", READ)
         if phase == READ:
             return self._read(kept, job)
+        if phase == PUBLISH and kept.plan.get("dry_run"):
+            return self._looked(kept, job)
         if phase == PUBLISH:
             self._publish(kept)
         if phase in (PUBLISH, WRITE):
@@ -189,6 +211,7 @@ class ImportService:
         around: Around,
     ) -> None:
         """What was read, where nobody sees it yet: new leads, news of known ones, refusals."""
+        plan = ImportPlan.from_plain(kept.plan)
         seen = self._seen(kept, [row.email_key for row in good if row.email_key])
         unique: list[Row] = []
         for row in good:
@@ -199,6 +222,15 @@ class ImportService:
             if row.email_key:
                 seen.add(row.email_key)
         known = self._known([row.email_key for row in unique if row.email_key])
+        if plan.policy == SKIP:
+            met = [row for row in unique if row.email_key in known]
+            unique = [row for row in unique if row.email_key not in known]
+            bad += [(row.number, {self._email_column(kept): KNOWN}) for row in met]
+        elif plan.policy == ADD:
+            known = {}
+        if plan.dry_run:
+            self._only_look(kept, unique, known, bad)
+            return
         ImportUpdates(self.session, self.resources).keep(
             kept, [(row, known[row.email_key]) for row in unique if row.email_key in known]
         )
@@ -208,6 +240,40 @@ class ImportService:
         kept.imported += len(new)
         kept.updated += len(unique) - len(new)
         kept.rejected += len(bad)
+
+    def _only_look(
+        self,
+        kept: Import,
+        good: Sequence[Row],
+        known: Mapping[str | None, int],
+        bad: Iterable[tuple[int, Mapping[str, str]]],
+    ) -> None:
+        """What would become of the rows, counted; their e-mails are remembered until the end."""
+        refused = list(bad)
+        remembered = [
+            {
+                "import_id": kept.id,
+                "row": row.number,
+                "lead_id": known.get(row.email_key, 0),
+                "email_key": row.email_key,
+                "change": {},
+            }
+            for row in good
+            if row.email_key
+        ]
+        if remembered:
+            self.session.execute(insert(ImportUpdate), remembered)
+        self._explain(kept, refused)
+        updated = sum(row.email_key in known for row in good)
+        kept.imported += len(good) - updated
+        kept.updated += updated
+        kept.rejected += len(refused)
+
+    def _looked(self, kept: Import, job: Job) -> Progress:
+        """The end of a dry run: what there would be, and the file still there for the real one."""
+        self.session.execute(delete(ImportUpdate).where(ImportUpdate.import_id == kept.id))
+        result = {"imported": kept.imported, "updated": kept.updated, "rejected": kept.rejected}
+        return Progress(job.done, job.total, result={**result, "dry_run": True})
 
     def _seen(self, kept: Import, keys: Sequence[str]) -> set[str | None]:
         """The e-mails that rows of this file have named already."""
@@ -298,7 +364,11 @@ class ImportService:
     def _abandoned(self) -> Import | None:
         """An import that never came to its end, and never will."""
         failed = select(Job.id).where(Job.status == str(JobStatus.FAILED))
-        statement = select(Import).where(Import.finished_at.is_(None), Import.job_id.in_(failed))
+        looked = select(Job.id).where(Job.kind == JOB, Job.status == str(JobStatus.DONE))
+        idle = or_(Import.job_id == NO_JOB, Import.job_id.in_(looked))
+        before = self.resources.clock.now() - FORGOTTEN_AFTER
+        over = or_(Import.job_id.in_(failed), idle & (Import.created_at < before))
+        statement = select(Import).where(Import.finished_at.is_(None), over)
         return self.session.scalar(statement.limit(1).with_for_update())
 
     def _discard(self, kept: Import) -> bool:

@@ -15,9 +15,11 @@ OWNER, IN_SIGHT = "leadline.owner", "leadline.in_sight"
 def is_visible() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """The conditions by which a statement over leads finds those that anybody may see.
 
-    The leads of an import come into sight together: by the one row that says it is published.
+    The leads of an import come into sight together, by the one row that says it is published,
+    and go out of it together, when somebody undoes it.
     """
-    at_work = select(Import.id).where(Import.published_at.is_(None))
+    unseen = or_(Import.published_at.is_(None), Import.undone_at.is_not(None))
+    at_work = select(Import.id).where(unseen)
     is_published = or_(Lead.import_id.is_(None), Lead.import_id.not_in(at_work))
     return Lead.deleted_at.is_(None), is_published
 
