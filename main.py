@@ -32,7 +32,13 @@ from web.api import predictions
 from web.console import access as console_access
 from web.console import alerts as console_alerts
 from web.console import assets as console_assets
+from web.console import audit as console_audit
 from web.console import deliveries as console_deliveries
+from web.console import keys as console_keys
+from web.console import one_time as console_one_time
+from web.console import people as console_people
+from web.console import profile as console_profile
+from web.console import imports as console_imports
 from web.console import setting as console_setting
 from web.widget import chat, files, shop
 
@@ -59,8 +65,14 @@ PAGES = (
     (files.pages, ""),
     (console_assets.pages, ""),
     (console_access.pages, ""),
+    (console_profile.pages, ""),
+    (console_people.pages, ""),
+    (console_one_time.pages, ""),
+    (console_keys.pages, ""),
+    (console_audit.pages, ""),
     (console_alerts.pages, ""),
     (console_deliveries.pages, ""),
+    (console_imports.pages, ""),
 )
 
 # Seconds that Ctrl-C waits for messages that are being sent; their leases outlive us.
