@@ -30,6 +30,18 @@ from sqlalchemy.orm import Mapped, mapped_column, synonym
 
 from database import Base, BigId, Json, JsonOrNull, UtcDateTime
 
+# The words by which leads and answers are searched on PostgreSQL: addresses and numbers in parts,
+# a number also by each of its endings, so that it is found however it was typed.
+WORD_BREAKS = "@._-+/()"
+_ENDINGS = " || ' ' || ".join(f"coalesce(right(phone_e164, {size}), '')" for size in range(4, 13))
+_APART = f"'{WORD_BREAKS}', '{' ' * len(WORD_BREAKS)}'"
+LEAD_WORDS = (
+    "to_tsvector('simple'::regconfig, translate(coalesce(name, '') || ' ' ||"
+    " coalesce(email, '') || ' ' || coalesce(company, '') || ' ' || coalesce(phone, '')"
+    f" || ' ' || {_ENDINGS}, {_APART}))"
+)
+ANSWER_WORDS = f"to_tsvector('simple'::regconfig, translate(answer_text, {_APART}))"
+
 # --- Facts -------------------------------------------------------------------------------------
 
 
@@ -40,6 +52,12 @@ class Event(Base):
     __table_args__ = (
         UniqueConstraint("session_id", "seq"),
         Index("ix_events_lead_id", "lead_id"),
+        Index(
+            "ix_events_woken",
+            "recorded_at",
+            postgresql_where=text("kind = 'lead.woken'"),
+            sqlite_where=text("kind = 'lead.woken'"),
+        ),
         Index(
             "uq_events_idempotency_key",
             "idempotency_key",
@@ -179,12 +197,14 @@ class Conversation(Base):
     # Room in each page, so that the next answer's version of a row stands beside the last one.
     __table_args__ = (
         Index("ix_sessions_started_at", "started_at"),
+        # Rows are wide: whose conversation it is, and of which campaign, is read from the index.
+        Index("ix_sessions_lead_id", "lead_id", postgresql_include=["id", "utm_campaign"]),
         {"postgresql_with": {"fillfactor": 50}},
     )
 
     id: Mapped[str] = mapped_column(String(255), primary_key=True)
     public_ref: Mapped[str] = mapped_column(String(32), unique=True)
-    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), index=True)
+    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"))
     visitor_id: Mapped[str | None] = mapped_column(String(255), index=True)
     workflow_version: Mapped[int] = mapped_column(ForeignKey("workflow_versions.version"))
     # The version whose points count; another than the pinned one after `session.rescored`.
@@ -995,3 +1015,19 @@ def _create_guards(table: Table, connection: Connection, **_: Any) -> None:
 
 for _table in Base.metadata.tables.values():
     event.listen(_table, "after_create", _create_guards)
+
+
+# --- What only PostgreSQL has ------------------------------------------------------------------
+
+# Not among the tables' indexes: SQLite has no such expression.
+WORD_INDEXES = {"leads": LEAD_WORDS, "answers": ANSWER_WORDS}
+
+
+def _index_words(table: Table, connection: Connection, **_: Any) -> None:
+    if connection.dialect.name == "postgresql":
+        made = f"CREATE INDEX ix_{table.name}_words ON {table.name} USING gin"
+        connection.execute(DDL(f"{made} ({WORD_INDEXES[table.name]})"))
+
+
+for _name in WORD_INDEXES:
+    event.listen(Base.metadata.tables[_name], "after_create", _index_words)

@@ -47,9 +47,15 @@ def shape(engine: Engine) -> dict[str, object]:
     }
 
 
+def _is_in_metadata(_object: object, name: str | None, kind: str, *_: object) -> bool:
+    """Not so the indexes that only PostgreSQL has; the next test compares them."""
+    return not (kind == "index" and str(name).endswith("_words"))
+
+
 def test_the_migrations_make_what_the_models_say(database_engine: Engine) -> None:
     with database_engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_object": _is_in_metadata}
+        context = MigrationContext.configure(connection, opts=opts)
 
         assert compare_metadata(context, Base.metadata) == []
 
