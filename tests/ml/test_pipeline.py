@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from ml.boosted import Boosted
 from ml.pipeline import AdditiveColumns, AdditiveLogistic, Blend, RulesPrior, shrunk_platt
 
 
 def checks() -> list[Any]:
     """All of scikit-learn's checks for our estimators."""
-    estimators = (AdditiveColumns(knots=4), AdditiveLogistic(knots=4), Blend(folds=2))
+    ours = (AdditiveColumns(knots=4), AdditiveLogistic(knots=4), Blend(folds=2), Boosted(folds=2))
     return [
         pytest.param(estimator, check, id=f"{type(estimator).__name__}-{name(check)}")
-        for estimator in estimators
+        for estimator in ours
         for estimator, check in estimator_checks_generator(estimator)
     ]
 
