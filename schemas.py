@@ -972,6 +972,23 @@ class HoldoutOut(Reply):
     share = fields.Float(required=True)
 
 
+class PowerQuery(Plain):
+    """Which relative effect is to be found, unless the experiment says."""
+
+    lift = fields.Float(validate=validate.Range(0, 10, min_inclusive=False))
+
+
+class PowerOut(Reply):
+    """What finding an effect takes at the present traffic, goal by goal."""
+
+    metric = fields.String(required=True)
+    hoped_lift = fields.Float(required=True)
+    visitors_per_day = fields.Float(required=True)
+    goals = fields.List(fields.Dict(), required=True)
+    earlier = fields.String(required=True, allow_none=True)
+    sentence = fields.String(required=True)
+
+
 class ResultsQuery(Plain):
     """Which goal, and by which segment if any."""
 

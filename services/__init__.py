@@ -26,6 +26,7 @@ from services.destination_service import DestinationService
 from services.diary_service import DiaryService
 from services.experiment_book import ExperimentBook
 from services.experiment_people import ExperimentPeople
+from services.experiment_plans import ExperimentPlans
 from services.experiment_results import ExperimentResults
 from services.export_service import ExportService
 from services.import_desk import ImportDesk
@@ -155,6 +156,11 @@ class Services:
     def experiment_people(self) -> ExperimentPeople:
         """Who is one person on several devices."""
         return self.make(ExperimentPeople)
+
+    @cached_property
+    def experiment_plans(self) -> ExperimentPlans:
+        """What they would take."""
+        return self.make(ExperimentPlans)
 
     @cached_property
     def experiment_results(self) -> ExperimentResults:

@@ -201,7 +201,7 @@ def guard_for(arms: int, *, floor: float | None = None, careful: bool = False) -
     """The guard of an experiment: usually one that lets it earn, or one that waits for proof.
 
     Forty conversions in each arm before the first move cost more conversions than the moves ever
-    bring back where arms are rare to convert: 184 against 90 of an even split's 400.
+    bring back where arms are rare to convert: 178 against 91 of an even split's 400.
     """
     usual = SPARED / max(arms - 1, 1)
     return Guard(

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.goals import noun_of
 from engine.statistics.effects import Effect, Goal
+from engine.statistics.power import Plan
 from engine.statistics.srm import SRM, Bend
 
 # Numbers of people are told per so many visitors: the first of these that shows whole ones.
@@ -157,6 +159,35 @@ def no_difference_sentence(goal: Goal, effect: Effect) -> str:
     scale = _scale(largest)
     count = math.ceil(largest * scale)
     return f"No difference larger than ±{count:,} {goal.noun} per {scale:,} visitors."
+
+
+def plan_sentence(
+    metric: str, lift: float, chosen: Plan | None, better: Plan | None, patience: float
+) -> str:
+    """What an experiment would take, and which goal would do when this one does not."""
+    noun = noun_of(metric)
+    if chosen is None:
+        said = f"Nobody knows how long this takes: there were no {noun} to reckon from"
+    else:
+        takes = f"about {rounded(chosen.visitors)} visitors, {_long(chosen.days)}"
+        said = f"To find {lift:+.0%} {noun} takes {takes} at the present traffic"
+        if chosen.fits:
+            return f"{said}."
+    if better:
+        instead = f"{noun_of(better.metric)} would do in {_long(better.days)}"
+        return f"{said}; {instead}, if the same effect shows there."
+    if chosen and chosen.smallest_lift:
+        found = f"{chosen.smallest_lift:+.0%} is what {_long(patience)} can find"
+        return f"{said}; {found}, and no earlier goal would do."
+    return f"{said}, and no earlier goal would do. In mode bandit it earns meanwhile."
+
+
+def _long(days: float) -> str:
+    """A time as one says it."""
+    for unit, length in (("year", 365.0), ("week", 7.0)):
+        if days >= 2 * length:
+            return f"about {days / length:.0f} {unit}s"
+    return f"about {max(math.ceil(days), 1)} day{'s' if days > 1 else ''}"
 
 
 def waiting_sentence(setting: Setting) -> str:

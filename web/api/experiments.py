@@ -15,6 +15,8 @@ from schemas import (
     ExperimentsOut,
     HoldoutIn,
     HoldoutOut,
+    PowerOut,
+    PowerQuery,
     ResultsOut,
     ResultsQuery,
     RowsQuery,
@@ -100,6 +102,12 @@ def get_results(experiment: str, query: dict[str, Any]) -> dict[str, Any]:
     return services().experiment_results.results(
         experiment, metric=query.get("metric"), segment=query.get("segment")
     )
+
+
+@api.endpoint("GET", f"{ONE}/power", query=PowerQuery, reply=PowerOut, access=READ)
+def get_power(experiment: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Before the start: visitors and days at the present traffic, and which goal would do."""
+    return services().experiment_plans.power(experiment, query.get("lift"))
 
 
 @api.endpoint("GET", f"{ONE}/rows", query=RowsQuery, access=READ, content_type="text/csv")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.statistics.effects import ArmCounts, Effect, Goal, Measured, measure
+from engine.statistics.power import Plan
 from engine.statistics.srm import SRM, Bend
 from engine.statistics.verdict import (
     FOLLOWING,
@@ -16,6 +17,7 @@ from engine.statistics.verdict import (
     bandit_sentence,
     decide,
     fishing_warning,
+    plan_sentence,
     rounded,
 )
 
@@ -235,3 +237,25 @@ def test_from_counts_to_a_verdict(converted: int, decision: Decision) -> None:
     effects = measure([Measured(goal, (epoch,))], "A")["mql"]
 
     assert decide(goal, effects, SETTING).decision == decision
+
+
+def test_a_plan_says_what_it_takes_or_what_would_do_instead() -> None:
+    soon = Plan("contact_shared", 0.2, 1_680, 3_360, 12.3, 0.15, fits=True)
+    late = Plan("deal_won", 0.01, 21_347, 42_693, 1_450.0, 0.85, fits=False)
+    hopeless = replace(late, smallest_lift=None)
+
+    assert plan_sentence("contact_shared", 0.2, soon, late, 56) == (
+        "To find +20% contacts takes about 3,400 visitors, about 13 days at the present traffic."
+    )
+    assert plan_sentence("deal_won", 0.2, late, soon, 56) == (
+        "To find +20% won deals takes about 43,000 visitors, about 4 years at the present traffic; "
+        "contacts would do in about 13 days, if the same effect shows there."
+    )
+    assert plan_sentence("deal_won", 0.2, late, None, 56).endswith(
+        "; +85% is what about 8 weeks can find, and no earlier goal would do."
+    )
+    assert "In mode bandit" in plan_sentence("deal_won", 0.2, hopeless, None, 56)
+    assert plan_sentence("sql", 0.2, None, replace(soon, days=0.5), 56) == (
+        "Nobody knows how long this takes: there were no qualified leads to reckon from; "
+        "contacts would do in about 1 day, if the same effect shows there."
+    )
