@@ -94,7 +94,7 @@ def home(person: Principal) -> str:
         if endpoint in current_app.view_functions:
             return url_for(endpoint)
     links = sections(person)
-    return links[0][1][0].path if links else url_for("console_access.profile")
+    return links[0][1][0].path if links else url_for("console_profile.profile")
 
 
 def _is_open(item: Item, person: Principal) -> bool:

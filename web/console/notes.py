@@ -29,7 +29,13 @@ def carry(reply: Response) -> None:
         _trigger(reply, said)
     else:
         reply.set_cookie(
-            COOKIE, _packed(said), max_age=LIFE, httponly=True, samesite="Lax", path="/console"
+            COOKIE,
+            _packed(said),
+            max_age=LIFE,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+            path="/console",
         )
 
 
