@@ -18,6 +18,7 @@ from notification_service import NotificationService
 from outbox import RANG
 from services.account_mail import AccountMail
 from services.account_service import AccountService
+from services.action_queue import ActionQueue
 from services.analytics_service import AnalyticsService
 from services.audit_log import AuditLog
 from services.catalog_service import CatalogService
@@ -34,11 +35,14 @@ from services.import_service import ImportService
 from services.job_service import JobService
 from services.lead_book import LeadBook
 from services.lead_list import LeadList
+from services.lead_moment import LeadMoment
 from services.lead_scores import LeadScores
 from services.lead_service import LeadService
+from services.lead_story import LeadStory
 from services.login_guard import LoginGuard
 from services.one_time_links import OneTimeLinks
 from services.people_service import PeopleService
+from services.pipeline_health import PipelineHealth
 from services.pipeline_service import PipelineService
 from services.prediction_service import PredictionService
 from services.privacy_service import PrivacyService
@@ -53,6 +57,7 @@ from services.widget_service import WidgetService
 from services.workflow_drafts import WorkflowDrafts
 from services.workflow_history import WorkflowHistory
 from services.workflow_preview import WorkflowPreview
+from services.work_log import WorkLog
 from services.workflow_service import WorkflowService
 from services.workflow_trial import WorkflowTrial
 
@@ -131,6 +136,31 @@ class Services:
     def audit_log(self) -> AuditLog:
         """Who changed what."""
         return self.make(AuditLog)
+
+    @cached_property
+    def action_queue(self) -> ActionQueue:
+        """What to do right now."""
+        return self.make(ActionQueue)
+
+    @cached_property
+    def health(self) -> PipelineHealth:
+        """How the open leads stand."""
+        return self.make(PipelineHealth)
+
+    @cached_property
+    def stories(self) -> LeadStory:
+        """A lead told from its facts."""
+        return self.make(LeadStory)
+
+    @cached_property
+    def moments(self) -> LeadMoment:
+        """A lead as it stood."""
+        return self.make(LeadMoment)
+
+    @cached_property
+    def work(self) -> WorkLog:
+        """Activities, with what they do to the scores."""
+        return self.make(WorkLog)
 
     @cached_property
     def analytics(self) -> AnalyticsService:

@@ -1,0 +1,378 @@
+"""ActionQueue: the leads that need somebody now, read in a few statements, ordered by the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select
+from sqlalchemy.orm import Session
+
+from engine.queue import REST, RETRY_HOT, SOON, UNANSWERED, Standing, Task, tasks
+from engine.stages import Pipeline
+from engine.vocabulary import Action, ActivityKind, Classification, FactKind, StageKind
+from models import Activity, Conversation, Event, FollowUp, Lead, ScorePoint
+from services.lead_list import LOGGED_SIGNALS
+from services.lead_scores import LeadScores
+from services.lead_visibility import is_visible
+from services.pipeline_stages import PipelineStages
+from services.prediction_settings import PredictionSettings
+from services.resources import Resources
+
+# Of each kind of reason so many leads are read, the highest scores first; the others are counted.
+MOST = 200
+# Leads of the fair-chance lane are looked for among the newest.
+NEWEST, RECENT = 500, timedelta(days=30)
+# A literal, for only so SQLite finds the partial index of these facts.
+_IS_WAKING = Event.kind == literal_column(f"'{FactKind.LEAD_WOKEN}'")
+# Who writes a note has not turned to the person.
+NO_CONTACT = (*LOGGED_SIGNALS, str(ActivityKind.NOTE))
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of the queue with its lead."""
+
+    task: Task
+    lead: Lead
+    follow_up: FollowUp | None
+
+
+@dataclass(frozen=True)
+class Now:
+    """What to do right now; `more` are leads that wait behind those that were read."""
+
+    items: Sequence[Item]
+    more: int
+    # When the next follow-up is due or the next snooze is over, where nothing is to be done.
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose leads: of one owner, of nobody, or (both empty) all that the person may see."""
+
+    owner: str | None = None
+    of_nobody: bool = False
+
+
+class ActionQueue:
+    """Answers "what should I do right now?"."""
+
+    def __init__(self, session: Session, resources: Resources) -> None:
+        self.session = session
+        self.resources = resources
+        self.now = resources.clock.now()
+        self.queue = LeadScores(session, resources).queue()
+        self.score = self.queue.column()
+
+    def find(self, scope: Scope, *, today: datetime) -> Now:
+        """The queue; `today` is when the reader's day began."""
+        found = (
+            self._due(scope),
+            self._promised(scope),
+            self._woken(scope, today),
+            self._stagnant(scope),
+        )
+        drawn = self._drawn(scope)
+        ids = {lead_id for page, _ in found for lead_id in page} | drawn
+        known = {one.lead.id: one for one in self._details(ids, self._woken_at(ids, today))}
+        ordered = tasks([self._standing(one, drawn) for one in known.values()], self.now)
+        items = [Item(one, known[one.lead_id].lead, known[one.lead_id].plan) for one in ordered]
+        more = sum(total - len(page) for page, total in found)
+        return Now(items, more, None if items else self._next(scope))
+
+    # Who comes into question: numbers of leads, and how many there are in all
+
+    def _due(self, scope: Scope) -> tuple[Sequence[int], int]:
+        """Hot, warm and sales qualified leads that wait for somebody."""
+        touched, seen, planned = self._touched, self._seen, self._planned
+        retry = touched.c.at <= self.now - RETRY_HOT
+        waits = or_(
+            touched.c.at.is_(None),
+            seen.c.at > touched.c.at,
+            touched.c.heard > touched.c.at,
+            and_(or_(touched.c.reached.is_(None), touched.c.reached < touched.c.at), retry),
+        )
+        unplanned = or_(
+            planned.c.due.is_(None),
+            planned.c.due <= self.now + SOON,
+            seen.c.at > planned.c.made,
+        )
+        wanted = or_(self.score >= self.queue.warm, Lead.lead_classification == Classification.SQL)
+        return self._page(
+            select(Lead.id, func.count().over())
+            .outerjoin(touched, touched.c.lead_id == Lead.id)
+            .outerjoin(seen, seen.c.lead_id == Lead.id)
+            .outerjoin(planned, planned.c.lead_id == Lead.id)
+            .where(*self._open(scope), wanted, waits, unplanned)
+            .order_by(self.score.desc(), Lead.id)
+        )
+
+    def _promised(self, scope: Scope) -> tuple[Sequence[int], int]:
+        planned = self._planned
+        return self._page(
+            select(Lead.id, func.count().over())
+            .join(planned, planned.c.lead_id == Lead.id)
+            .where(*self._open(scope), planned.c.due <= self.now + SOON)
+            .order_by(planned.c.due, Lead.id)
+        )
+
+    def _woken(self, scope: Scope, today: datetime) -> tuple[Sequence[int], int]:
+        woken = select(Event.lead_id).where(_IS_WAKING, Event.recorded_at >= today).distinct()
+        return self._page(
+            select(Lead.id, func.count().over())
+            .where(*self._open(scope), Lead.id.in_(woken))
+            .order_by(self.score.desc(), Lead.id)
+        )
+
+    def _stagnant(self, scope: Scope) -> tuple[Sequence[int], int]:
+        """Leads that stand in a stage for longer than they should."""
+        over = [self._is_over(stage.name, stage.limit_days) for stage in self._limited]
+        if not over:
+            return [], 0
+        touched, planned = self._touched, self._planned
+        return self._page(
+            select(Lead.id, func.count().over())
+            .outerjoin(touched, touched.c.lead_id == Lead.id)
+            .outerjoin(planned, planned.c.lead_id == Lead.id)
+            .where(
+                *self._open(scope),
+                or_(*over),
+                or_(touched.c.at.is_(None), touched.c.at <= self.now - REST),
+                or_(planned.c.due.is_(None), planned.c.due <= self.now + SOON),
+            )
+            .order_by(self.score.desc(), Lead.id)
+        )
+
+    def _drawn(self, scope: Scope) -> set[int]:
+        """Leads of the fair-chance lane that nobody has turned to, among the newest."""
+        decided = PredictionSettings(self.session, self.resources).decided()
+        if not decided.fair_chance_percent:
+            return set()
+        touched = select(Activity.id).where(
+            Activity.lead_id == Lead.id, Activity.kind.not_in(NO_CONTACT)
+        )
+        newest = self.session.scalars(
+            select(Lead.id)
+            .where(*self._open(scope), Lead.created_at >= self.now - RECENT, ~touched.exists())
+            .order_by(Lead.created_at.desc(), Lead.id.desc())
+            .limit(NEWEST)
+        )
+        return {lead_id for lead_id in newest if decided.lane_of(lead_id)}
+
+    def _page(self, statement: Select[int, int]) -> tuple[Sequence[int], int]:
+        rows = self.session.execute(statement.limit(MOST)).all()
+        return [row[0] for row in rows], rows[0][1] if rows else 0
+
+    def _open(self, scope: Scope) -> list[ColumnElement[bool]]:
+        rests = or_(Lead.snoozed_until.is_(None), Lead.snoozed_until <= self.now)
+        return [*is_visible(), Lead.outcome.is_(None), rests, *_of(scope)]
+
+    def _is_over(self, name: str, days: int | None) -> ColumnElement[bool]:
+        since = func.coalesce(Lead.staged_at, Lead.created_at)
+        here = Lead.stage == name
+        if name == self._pipeline.first.name:
+            here = or_(here, Lead.stage.is_(None))
+        return and_(here, since < self.now - timedelta(days=days or 0))
+
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        return PipelineStages(self.session, self.resources).in_force()
+
+    @cached_property
+    def _limited(self) -> list[Any]:
+        stages = self._pipeline.stages
+        return [one for one in stages if one.kind is StageKind.OPEN and one.limit_days is not None]
+
+    @cached_property
+    def _touched(self) -> Any:
+        """When sales last turned to each lead and when somebody was there; when it was heard of."""
+        return select(Activity.lead_id, *_contacts()).group_by(Activity.lead_id).subquery()
+
+    @cached_property
+    def _seen(self) -> Any:
+        """When each lead was last in a conversation."""
+        last = func.max(Conversation.last_activity_at).label("at")
+        return select(Conversation.lead_id, last).group_by(Conversation.lead_id).subquery()
+
+    @cached_property
+    def _planned(self) -> Any:
+        """The next follow-up of each lead that has one."""
+        due, made = func.min(FollowUp.due_at), func.max(FollowUp.created_at)
+        waiting = select(FollowUp.lead_id, due.label("due"), made.label("made"))
+        waiting = waiting.where(FollowUp.done_at.is_(None))
+        return waiting.group_by(FollowUp.lead_id).subquery()
+
+    # What the rules must know of them
+
+    def _details(self, ids: Iterable[int], woken: Mapping[int, datetime]) -> list[_Known]:
+        wanted = sorted(ids)
+        rows = self.session.execute(
+            select(Lead, self.score.label("score")).where(Lead.id.in_(wanted))
+        ).all()
+        contacts = self._contacts(wanted)
+        plans = self._plans(wanted)
+        reached = self._tier_since({lead.id: (lead, score) for lead, score in rows})
+        seen = self._seen_at([key for key, one in contacts.items() if one.at is not None])
+        return [
+            _Known(
+                lead,
+                score,
+                contacts.get(lead.id, _NO_CONTACT),
+                plans.get(lead.id),
+                reached[lead.id],
+                seen.get(lead.id),
+                woken.get(lead.id),
+            )
+            for lead, score in rows
+        ]
+
+    def _contacts(self, ids: Sequence[int]) -> dict[int, _Contact]:
+        rows = self.session.execute(
+            select(Activity.lead_id, *_contacts())
+            .where(Activity.lead_id.in_(ids))
+            .group_by(Activity.lead_id)
+        )
+        return {row.lead_id: _Contact(row.at, row.reached, row.heard) for row in rows}
+
+    def _plans(self, ids: Sequence[int]) -> dict[int, FollowUp]:
+        """The next follow-up of each lead."""
+        rows = self.session.scalars(
+            select(FollowUp)
+            .where(FollowUp.lead_id.in_(ids), FollowUp.done_at.is_(None))
+            .order_by(FollowUp.due_at.desc(), FollowUp.id.desc())
+        )
+        return {row.lead_id: row for row in rows}
+
+    def _seen_at(self, ids: Sequence[int]) -> dict[int, datetime]:
+        """When these people last did something in a conversation themselves."""
+        by_staff = Event.measured["by"].as_string().is_not(None)
+        rows = self.session.execute(
+            select(Event.lead_id, func.max(Event.occurred_at))
+            .where(Event.lead_id.in_(ids), Event.kind.in_(_OWN_ACTS), ~by_staff)
+            .group_by(Event.lead_id)
+        )
+        return {lead_id: at for lead_id, at in rows if lead_id is not None}
+
+    def _tier_since(self, leads: Mapping[int, tuple[Lead, float]]) -> dict[int, datetime]:
+        """Since when each lead stands in its tier, as far as its scores were written down."""
+        rows = self.session.execute(
+            select(ScorePoint.lead_id, ScorePoint.tier, ScorePoint.recorded_at)
+            .where(ScorePoint.lead_id.in_(list(leads)), ScorePoint.kind == str(self.queue.profile))
+            .order_by(ScorePoint.lead_id, ScorePoint.recorded_at.desc(), ScorePoint.id.desc())
+        )
+        since: dict[int, datetime] = {}
+        ended: set[int] = set()
+        for lead_id, tier, at in rows:
+            if tier != self.queue.tier(leads[lead_id][1]):
+                ended.add(lead_id)
+            elif lead_id not in ended:
+                since[lead_id] = at
+        return {key: since.get(key, lead.created_at) for key, (lead, _) in leads.items()}
+
+    def _woken_at(self, ids: Iterable[int], today: datetime) -> dict[int, datetime]:
+        """Whose snooze was over today, and when."""
+        rows = self.session.execute(
+            select(Event.lead_id, func.max(Event.recorded_at))
+            .where(
+                _IS_WAKING,
+                Event.recorded_at >= today,
+                Event.lead_id.in_(sorted(ids)),
+            )
+            .group_by(Event.lead_id)
+        )
+        return {lead_id: at for lead_id, at in rows if lead_id is not None}
+
+    def _standing(self, one: _Known, drawn: set[int]) -> Standing:
+        lead, contact, plan = one.lead, one.contact, one.plan
+        stage = self._pipeline.find(lead.stage)
+        limit = stage.limit_days if stage and stage.kind is StageKind.OPEN else None
+        heard = [at for at in (one.seen_at, contact.heard) if at is not None]
+        return Standing(
+            lead_id=lead.id,
+            tier=self.queue.tier(one.score),
+            score=one.score,
+            is_sql=lead.lead_classification == Classification.SQL,
+            reached_at=one.reached_at,
+            seen_at=max(heard, default=None),
+            touched_at=contact.at,
+            was_reached=contact.at is None or contact.reached == contact.at,
+            follow_up_at=plan.due_at if plan else None,
+            planned_at=plan.created_at if plan else None,
+            woke_at=one.woke_at,
+            staged_at=lead.staged_at or lead.created_at,
+            stage=stage.name if stage else lead.stage or "",
+            limit_days=limit,
+            is_drawn=lead.id in drawn,
+        )
+
+    def _next(self, scope: Scope) -> datetime | None:
+        """The next moment at which something comes up by itself."""
+        planned = self._planned
+        due = self.session.scalar(
+            select(func.min(planned.c.due))
+            .select_from(Lead)
+            .join(planned, planned.c.lead_id == Lead.id)
+            .where(*is_visible(), Lead.outcome.is_(None), *_of(scope))
+        )
+        wakes = self.session.scalar(
+            select(func.min(Lead.snoozed_until)).where(
+                *is_visible(), Lead.snoozed_until > self.now, *_of(scope)
+            )
+        )
+        return min((at for at in (due, wakes) if at is not None), default=None)
+
+
+@dataclass(frozen=True)
+class _Contact:
+    """When sales turned to a lead, when somebody was there, when it was heard of by other ways."""
+
+    at: datetime | None
+    reached: datetime | None
+    heard: datetime | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    lead: Lead
+    score: float
+    contact: _Contact
+    plan: FollowUp | None
+    reached_at: datetime
+    seen_at: datetime | None
+    woke_at: datetime | None
+
+
+_NO_CONTACT = _Contact(None, None, None)
+_OWN_ACTS = (
+    FactKind.SESSION_STARTED,
+    FactKind.ANSWER_RECORDED,
+    FactKind.ANSWER_REASKED,
+    FactKind.BEHAVIOR_REPORTED,
+    FactKind.PROFILE_UPDATED,
+)
+
+
+def _contacts() -> tuple[Any, Any, Any]:
+    """The columns of a `_Contact` over the activities of a lead."""
+    contact = Activity.kind.not_in(NO_CONTACT)
+    said = func.coalesce(Activity.outcome, Activity.status, "")
+    reached = and_(contact, said.not_in(UNANSWERED))
+    # Who opens an e-mail has not come back.
+    heard = Activity.kind.in_([one for one in LOGGED_SIGNALS if one != Action.EMAIL_OPEN])
+    at = Activity.occurred_at
+    return (
+        func.max(case((contact, at))).label("at"),
+        func.max(case((reached, at))).label("reached"),
+        func.max(case((heard, at))).label("heard"),
+    )
+
+
+def _of(scope: Scope) -> list[ColumnElement[bool]]:
+    if scope.of_nobody:
+        return [Lead.assigned_to.is_(None)]
+    return [] if scope.owner is None else [Lead.assigned_to == scope.owner]
