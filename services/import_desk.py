@@ -158,7 +158,7 @@ class ImportDesk:
             encoding=encoding or plan.encoding,
             delimiter=delimiter or plan.delimiter,
         )
-        chosen = replace(chosen, policy=choices.policy, lines=plan.lines)
+        chosen = replace(chosen, policy=choices.policy, lines=plan.lines, dry_run=plan.dry_run)
         kept.plan = chosen.plain()
         self.session.flush()
         return chosen
