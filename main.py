@@ -33,6 +33,8 @@ from web.console import access as console_access
 from web.console import alerts as console_alerts
 from web.console import assets as console_assets
 from web.console import audit as console_audit
+from web.console import board as console_board
+from web.console import board_stages as console_board_stages
 from web.console import deliveries as console_deliveries
 from web.console import keys as console_keys
 from web.console import one_time as console_one_time
@@ -70,6 +72,8 @@ PAGES = (
     (console_one_time.pages, ""),
     (console_keys.pages, ""),
     (console_audit.pages, ""),
+    (console_board.pages, ""),
+    (console_board_stages.pages, ""),
     (console_alerts.pages, ""),
     (console_deliveries.pages, ""),
     (console_imports.pages, ""),

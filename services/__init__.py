@@ -21,6 +21,7 @@ from services.account_service import AccountService
 from services.action_queue import ActionQueue
 from services.analytics_service import AnalyticsService
 from services.audit_log import AuditLog
+from services.board_service import BoardService
 from services.catalog_service import CatalogService
 from services.delivery_log import DeliveryLog
 from services.destination_service import DestinationService
@@ -166,6 +167,11 @@ class Services:
     def analytics(self) -> AnalyticsService:
         """Counts and rates."""
         return self.make(AnalyticsService)
+
+    @cached_property
+    def board(self) -> BoardService:
+        """The board of stages."""
+        return self.make(BoardService)
 
     @cached_property
     def catalog(self) -> CatalogService:

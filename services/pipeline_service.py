@@ -106,13 +106,17 @@ class PipelineService:
         value: float | None = None,
         occurred_at: datetime | None = None,
         actor: str,
+        expected: str | None = None,
     ) -> dict[str, Any]:
         """How the sale ended; the lead goes to the first stage of that kind, its talks close.
 
-        Told again, nothing happens; told otherwise, the later word counts.
+        Told again, nothing happens; told otherwise, the later word counts. Conflict where somebody
+        has moved the lead meanwhile from the stage that is `expected`.
         """
         held = self._lock_sessions(lead_id)
         step = SalesStep(self.session, self.resources, lead_id, actor)
+        if expected is not None:
+            self._refuse_moved(step.lead, expected)
         at = step.happened(occurred_at)
         told = (str(outcome), value, at if occurred_at else step.lead.outcome_at)
         if told != (step.lead.outcome, step.lead.outcome_value, step.lead.outcome_at):
