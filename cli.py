@@ -10,9 +10,11 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from engine.policy import Role
 from errors import LeadlineError
 from jobs.training import train_now
 from services import Services, unit_of_work
+from services.account_mail import LINK
 from services.job_service import Progress
 from services.retention_service import RetentionService
 
@@ -22,8 +24,9 @@ COMMAND_LINE = "command line"
 def register(app: Flask) -> None:
     """Give the application its commands."""
     keys = (create_key, revoke_key, list_keys)
+    people = (set_up_link, create_user, reset_password, list_users, disable_user)
     state = (replay, erase_lead, retention)
-    for command in (*keys, *state, experiments_selftest, prediction_benchmark):
+    for command in (*keys, *people, *state, experiments_selftest, prediction_benchmark):
         app.cli.add_command(command)
     app.cli.add_command(retrain)
 
@@ -58,6 +61,60 @@ def list_keys() -> None:
     for key in keys:
         state = "revoked" if key["revoked_at"] else "good"
         click.echo(f"{key['prefix']}  {state:8}{key['name']}  {' '.join(key['scopes'])}")
+
+
+@click.command("set-up-link")
+@with_appcontext
+def set_up_link() -> None:
+    """Print the link by which the first admin comes in, while nobody works here yet."""
+    with _unit() as services:
+        token = services.links.make_set_up(by=COMMAND_LINE)
+    if token is None:
+        raise click.ClickException("Somebody works here already; see: flask --app main list-users")
+    click.echo(_link(token))
+
+
+@click.command("create-user")
+@click.argument("email")
+@click.option("--role", type=click.Choice([str(role) for role in Role]), required=True)
+@click.option("--name", help="How they are called; otherwise what stands before the @.")
+@with_appcontext
+def create_user(email: str, role: str, name: str | None) -> None:
+    """Enter somebody and print the link by which they choose a password, within 7 days."""
+    with _unit() as services:
+        called = name or email.partition("@")[0]
+        _, token = services.people.invite(email, name=called, role=role, by=COMMAND_LINE)
+    click.echo(_link(token))
+
+
+@click.command("reset-password")
+@click.argument("email")
+@with_appcontext
+def reset_password(email: str) -> None:
+    """Print a link by which somebody chooses a new password; it works once."""
+    with _unit() as services:
+        token = services.people.make_link(services.people.get_id(email), by=COMMAND_LINE)
+    click.echo(_link(token))
+
+
+@click.command("list-users")
+@with_appcontext
+def list_users() -> None:
+    """Show who works here."""
+    with _unit() as services:
+        people = services.people.list_all()
+    for one in people:
+        click.echo(f"{one.email}  {one.role:9}{one.state:9}{one.name}")
+
+
+@click.command("disable-user")
+@click.argument("email")
+@with_appcontext
+def disable_user(email: str) -> None:
+    """Keep somebody out from now on; they are signed out everywhere."""
+    with _unit() as services:
+        services.people.disable(services.people.get_id(email), by=COMMAND_LINE)
+    click.echo(f"{email} is disabled.")
 
 
 @click.command("replay")
@@ -162,6 +219,12 @@ def prediction_benchmark(data: Path) -> None:
     click.echo(f"{missed} figures missed" if missed else "every figure is as wanted")
     if missed:
         raise SystemExit(1)
+
+
+def _link(token: str) -> str:
+    """The address of a one-time link, as far as the settings know where this program is."""
+    settings = current_app.extensions["leadline"].settings
+    return f"{settings.APP_URL or f'http://127.0.0.1:{settings.PORT}'}{LINK}{token}"
 
 
 @contextmanager

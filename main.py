@@ -12,15 +12,18 @@ from typing import Any, NoReturn
 
 import structlog
 from flask import Flask
+from sqlalchemy.exc import DBAPIError
 from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, make_server, run_simple
 
 import cli
 import services
 from config import Settings, SettingsError, load_settings
+from errors import LeadlineError
 from jobs import relay, runner
 from lib import logging
 from notification_service import ASKED
 from services import Services
+from services.account_mail import LINK
 from services.resources import Resources
 from web import endpoints, errors, headers, limits
 from web.api import ab_tests, alerts, analytics, catalog, conversation, deliveries, exports, health
@@ -42,6 +45,9 @@ from web.console import people as console_people
 from web.console import profile as console_profile
 from web.console import imports as console_imports
 from web.console import setting as console_setting
+from web.console import workflow as console_workflow
+from web.console import workflow_draft as console_workflow_draft
+from web.console import workflow_try as console_workflow_try
 from web.widget import chat, files, shop
 
 BLUEPRINTS = (
@@ -77,6 +83,9 @@ PAGES = (
     (console_alerts.pages, ""),
     (console_deliveries.pages, ""),
     (console_imports.pages, ""),
+    (console_workflow.pages, ""),
+    (console_workflow_draft.pages, ""),
+    (console_workflow_try.pages, ""),
 )
 
 # Seconds that Ctrl-C waits for messages that are being sent; their leases outlive us.
@@ -151,6 +160,7 @@ def _serve(app: Flask, settings: Settings) -> None:
         settings.HOST, port, app, threaded=True, request_handler=_Quiet, fd=listening.fileno()
     )
     _welcome(settings.HOST, port)
+    _invite_first(app, settings.HOST, port)
     try:
         server.serve_forever()
     finally:
@@ -162,6 +172,7 @@ def _serve_and_reload(app: Flask, settings: Settings) -> None:
     if not is_running_from_reloader():
         _listen(settings.HOST, settings.PORT).close()
         _welcome(settings.HOST, settings.PORT)
+        _invite_first(app, settings.HOST, settings.PORT)
     run_simple(
         settings.HOST,
         settings.PORT,
@@ -224,12 +235,35 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _welcome(host: str, port: int) -> None:
+    base = _address(host, port)
+    print(f"Leadline is running at {base}")
+    for what, path in (("Chat", "/chat"), ("API, to read and try", "/docs"), ("Health", "/health")):
+        print(f"  {what}: {base}{path}")
+    print("Stop it with Ctrl-C.", flush=True)
+
+
+def _invite_first(app: Flask, host: str, port: int) -> None:
+    """Prints the way into the console: for the first admin a link that works once."""
+    ours: Resources = app.extensions["leadline"]
+    base = ours.settings.APP_URL or _address(host, port)
+    try:
+        with services.unit_of_work(ours) as here:
+            token = here.links.make_set_up(by="start")
+    except (LeadlineError, DBAPIError) as error:
+        # It serves all the same, and says by itself what is wrong with its database.
+        log.warning("no set-up link could be made", error=type(error).__name__)
+        return
+    if token is None:
+        print(f"Console: {base}/console", flush=True)
+        return
+    print("Nobody works here yet. Within 30 minutes, become the first admin by this link:")
+    print(f"  {base}{LINK}{token}", flush=True)
+
+
+def _address(host: str, port: int) -> str:
     name = f"[{host}]" if ":" in host else host
     name = "127.0.0.1" if host in ("0.0.0.0", "::") else name
-    print(f"Leadline is running at http://{name}:{port}")
-    for what, path in (("Chat", "/chat"), ("API, to read and try", "/docs"), ("Health", "/health")):
-        print(f"  {what}: http://{name}:{port}{path}")
-    print("Stop it with Ctrl-C.", flush=True)
+    return f"http://{name}:{port}"
 
 
 def _stop(status: int, *sentences: str) -> NoReturn:

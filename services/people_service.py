@@ -82,19 +82,23 @@ class PeopleService:
 
     def find_login(self, email: str) -> Login | None:
         """What a sign-in at this address is checked with; None where nobody may come in."""
-        person = self.find(email)
+        if len(email) > LONGEST_EMAIL or "\x00" in email:
+            return None
+        known = (Person.email == email.strip().lower(), Person.disabled_at.is_(None))
+        person = self._session.scalar(select(Person).where(*known))
         return _login(person) if person is not None else None
 
     def login_of(self, person_id: int) -> Login:
         """What somebody who is signed in confirms a change with."""
         return _login(self._person(person_id))
 
-    def find(self, email: str) -> Person | None:
-        """Who has this address and may come in."""
-        if len(email) > LONGEST_EMAIL or "\x00" in email:
-            return None
-        known = (Person.email == email.strip().lower(), Person.disabled_at.is_(None))
-        return self._session.scalar(select(Person).where(*known))
+    def get_id(self, email: str) -> int:
+        """The id of who has this address; NotFound if nobody has."""
+        known = Person.email == email.strip().lower()
+        person_id = self._session.scalar(select(Person.id).where(known))
+        if person_id is None:
+            raise errors.NotFound("Nobody of this address works here.", code="unknown_person")
+        return person_id
 
     # Who comes
 
@@ -220,7 +224,7 @@ class PeopleService:
 
     def _keep_an_admin(self, person: Person) -> None:
         """Raises Conflict if nobody else could run the place; two admins cannot pass at once."""
-        if person.role != Role.ADMIN:
+        if person.role != Role.ADMIN or _state(person) != ACTIVE:
             return
         admins = self._session.scalars(
             select(Person)
