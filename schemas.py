@@ -994,6 +994,7 @@ class ResultsQuery(Plain):
 
     metric = fields.String()
     segment = fields.String()
+    adjustments = fields.Boolean(load_default=False)
 
 
 class ResultsOut(Reply):

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, and_, case, cast, extract, func, select
 from sqlalchemy.orm import Session
 
-from models import Assignment, Conversation, Conversion, Exposure
+from models import Assignment, Conversation, Conversion, Exposure, UserBehavior
 
 # By which of its columns a session's exposures may be told apart.
 SEGMENTS = ("utm_source", "utm_medium", "utm_campaign", "locale", "surface")
@@ -46,6 +46,17 @@ class Reached:
     part: str
     total: int
     converted: int
+
+
+@dataclass(frozen=True)
+class Returning:
+    """A visitor who was here before: the score of then, and what came after the exposure."""
+
+    arm: str
+    epoch: int
+    score: float
+    converted: bool
+    value: float
 
 
 class ExperimentCounts:
@@ -125,6 +136,46 @@ class ExperimentCounts:
             )
         )
         return [(arm, int(epoch or 0), float(value or 0)) for arm, epoch, value in rows]
+
+    def returning(self, metric: str, window: float) -> list[Returning]:
+        """Visitors who were here before, with the score that they had earned by the exposure.
+
+        Only what the ledger held before it: what an arm may have moved would swallow its effect.
+        """
+        earlier = (
+            select(Exposure.id, func.sum(UserBehavior.score_impact).label("score"))
+            .join(
+                Conversation,
+                and_(
+                    Conversation.visitor_id == Exposure.unit,
+                    Conversation.started_at < Exposure.exposed_at,
+                ),
+            )
+            .join(
+                UserBehavior,
+                and_(
+                    UserBehavior.session_id == Conversation.id,
+                    UserBehavior.timestamp < Exposure.exposed_at,
+                ),
+            )
+            .where(
+                Exposure.experiment == self.experiment,
+                Exposure.excluded.is_(None),
+                Exposure.exposed_at <= self.now - timedelta(days=window),
+            )
+            .group_by(Exposure.id)
+            .subquery()
+        )
+        counted = and_(_same_unit(), *self._counted(metric, window))
+        rows = self.session.execute(
+            select(Exposure.arm, Exposure.epoch, earlier.c.score, Conversion.id, Conversion.value)
+            .join(earlier, earlier.c.id == Exposure.id)
+            .outerjoin(Conversion, counted)
+        )
+        return [
+            Returning(arm, epoch, float(score), found is not None, float(value or 0))
+            for arm, epoch, score, found, value in rows
+        ]
 
     def exposure_rows(self, after: int, limit: int) -> Sequence[Any]:
         """Exposures one by one with what was drawn for them, after a row's number."""

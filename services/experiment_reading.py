@@ -89,7 +89,7 @@ class Reading:
 
         goal, window = self.goal(metric), self.definition.window_of(metric)
         if goal.is_value:
-            return Measured(goal, self._value_epochs(metric, window))
+            return Measured(goal, self.value_epochs(metric, self.value_cap(metric)))
         seen = [(one.arm, one.epoch, one.part, one.mature[window]) for one in self.seen]
         reached = [(r.arm, r.epoch, r.part, r.converted) for r in self.reached(metric)]
         if self.definition.bandit:
@@ -155,29 +155,31 @@ class Reading:
             for epoch, weights in sorted(self.weights.items())
         )
 
-    def _value_epochs(self, metric: str, window: float) -> tuple[Epoch, ...]:
-        """Values capped at the 99th percentile of all arms together, as sums."""
+    def value_cap(self, metric: str) -> float:
+        """The 99th percentile of all arms' values together: what is above counts as that."""
         import numpy as np
 
+        from engine.statistics.variance import cap_of
+
+        window = self.definition.window_of(metric)
+        values = self.counts.values(stored_metric(metric)[0], window)
+        padding = max(self.mature(window) - len(values), 0)
+        return cap_of(np.concatenate([[value for _, _, value in values], np.zeros(padding)]))
+
+    def value_epochs(self, metric: str, cap: float) -> tuple[Epoch, ...]:
+        """Values, none above the cap, as sums over all units."""
         from engine.statistics.effects import ArmCounts
-        from engine.statistics.variance import Moments, cap_of
+        from engine.statistics.variance import Moments
 
-        stored, _ = stored_metric(metric)
+        window = self.definition.window_of(metric)
         units = _summed((o.arm, o.epoch, o.part, o.mature[window]) for o in self.seen)
-        values = self.counts.values(stored, window)
-        padding = max(sum(units.values()) - len(values), 0)
-        cap = cap_of(np.concatenate([[value for _, _, value in values], np.zeros(padding)]))
-
-        def moments(arm: str, epoch: int) -> Moments:
-            mine = [min(value, cap) for a, e, value in values if (a, e) == (arm, epoch)]
-            return Moments(
-                units.get((arm, epoch), 0), math.fsum(mine), math.fsum(v * v for v in mine)
-            )
+        values = self.counts.values(stored_metric(metric)[0], window)
 
         def counted(arm: str, share: float, epoch: int) -> ArmCounts:
-            found = moments(arm, epoch)
-            brought = sum((a, e) == (arm, epoch) and v != 0 for a, e, v in values)
-            return ArmCounts(arm, share, found.units, brought, found)
+            mine = [min(value, cap) for a, e, value in values if (a, e) == (arm, epoch)]
+            count = units.get((arm, epoch), 0)
+            found = Moments(count, math.fsum(mine), math.fsum(v * v for v in mine))
+            return ArmCounts(arm, share, count, sum(v != 0 for v in mine), found)
 
         return tuple(
             tuple(counted(arm, share, epoch) for arm, share in weights.items() if share > 0)

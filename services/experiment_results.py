@@ -16,6 +16,7 @@ from engine.goals import is_metric, unknown_metric
 from errors import invalid_field
 from lib.csv_stream import csv_chunks
 from services import experiment_pages as pages
+from services.experiment_adjustments import adjustments_view
 from services.experiment_book import ExperimentBook
 from services.experiment_counts import SEGMENTS, ExperimentCounts
 from services.experiment_reading import Reading
@@ -52,9 +53,17 @@ class ExperimentResults:
         self.book = ExperimentBook(session, resources)
 
     def results(
-        self, name: str, *, metric: str | None = None, segment: str | None = None
+        self,
+        name: str,
+        *,
+        metric: str | None = None,
+        segment: str | None = None,
+        adjustments: bool = False,
     ) -> dict[str, Any]:
-        """Counts, effects and a verdict on one goal: that which decides unless another is asked."""
+        """Counts, effects and a verdict on one goal: that which decides unless another is asked.
+
+        Adjustments are read from visitors' earlier conversations, which takes its time.
+        """
         definition, row = self.book.definition_of(name)
         chosen = metric or definition.metric
         if not is_metric(chosen):
@@ -70,6 +79,7 @@ class ExperimentResults:
             "status": row.status if row else str(Status.RUNNING),
             **report(reading),
             **({"segments": pages.segments_view(reading, segment)} if segment else {}),
+            **({"adjustments": adjustments_view(reading)} if adjustments else {}),
         }
 
     def rows(self, name: str, *, what: str, limit: int, cursor: int) -> Page:

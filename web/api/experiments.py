@@ -99,9 +99,7 @@ def decide_experiment(experiment: str, body: dict[str, Any]) -> dict[str, Any]:
 @api.endpoint("GET", f"{ONE}/results", query=ResultsQuery, reply=ResultsOut, access=READ)
 def get_results(experiment: str, query: dict[str, Any]) -> dict[str, Any]:
     """Counts, effects and a verdict that may be read at any time."""
-    return services().experiment_results.results(
-        experiment, metric=query.get("metric"), segment=query.get("segment")
-    )
+    return services().experiment_results.results(experiment, **query)
 
 
 @api.endpoint("GET", f"{ONE}/power", query=PowerQuery, reply=PowerOut, access=READ)
