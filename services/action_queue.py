@@ -85,6 +85,11 @@ class ActionQueue:
         more = sum(total - len(page) for page, total in found)
         return Now(items, more, None if items else self._next(scope))
 
+    def next_follow_up(self, lead_id: int) -> int | None:
+        """The follow-up of a lead that is due next, if there is one."""
+        found = self._plans([lead_id]).get(lead_id)
+        return found.id if found else None
+
     # Who comes into question: numbers of leads, and how many there are in all
 
     def _due(self, scope: Scope) -> tuple[Sequence[int], int]:
