@@ -7,6 +7,7 @@ after the reader has complained about it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,8 +48,7 @@ def shaped(config: Any, tests: Any = None) -> tuple[Plain, Plain]:
 
 def in_order(config: Mapping[str, Any]) -> Plain:
     """The parts in the order of a conversation; those that are empty are left out."""
-    empty: tuple[Any, ...] = (None, "", {}, [])
-    return {name: config[name] for name in _ORDER if config.get(name) not in empty}
+    return {name: config[name] for name in _ORDER if _says(config.get(name)) and config[name] != {}}
 
 
 def next_number(configs: list[Mapping[str, Any]]) -> int:
@@ -67,14 +67,19 @@ def _conversation(raw: Plain) -> Plain:
     contact, consent = _plain(raw.get("contact")), _plain(raw.get("consent"))
     return {
         "greeting": {"text": greeting} if isinstance(greeting, str) else _plain(greeting),
-        "consent": consent,
+        "consent": {"required": True, **consent} if consent else {},
         "questions": _questions(raw.get("questions")),
-        "products": _named(first(raw, "products", "product_menu"), "name", ("label", "title")),
+        "products": _named(
+            first(raw, "products", "product_menu"), "products", "name", ("label", "title")
+        ),
         "contact": contact,
         "calls_to_action": _named(
-            first(raw, "calls_to_action", "cta_options"), "label", ("text", "name")
+            first(raw, "calls_to_action", "cta_options"),
+            "calls_to_action",
+            "label",
+            ("text", "name"),
         ),
-        "widget": _plain(raw.get("widget")),
+        "widget": _look(raw.get("widget")),
         "proactive": _plain(raw.get("proactive")),
     }
 
@@ -131,7 +136,10 @@ def _question(one: Plain, *, older: bool) -> Plain:
     }
     if not options:
         del made["options"]
-    return {name: made[name] for name in _QUESTION if made.get(name) is not None or name == "field"}
+    if made.get("required") is True:
+        # Which is what it means when nothing is said.
+        del made["required"]
+    return {name: made[name] for name in _QUESTION if name == "field" or _says(made.get(name))}
 
 
 def _guessed(field: Any, options: list[Plain], source: Any) -> str:
@@ -148,13 +156,35 @@ def _option(raw: Any) -> Plain:
     return {name: raw[name] for name in ("value", "synonyms", "other") if name in raw}
 
 
-def _named(raw: Any, name: str, others: tuple[str, ...]) -> list[Plain]:
+def identifier(said: Any, place: str) -> str:
+    """The id of a product or call, made of what is said, else of its place."""
+    slug = re.sub(r"[^a-z0-9]+", "_", str(said).lower()).strip("_")
+    return slug[:64] or re.sub(r"[^a-z0-9]+", "_", place).strip("_")
+
+
+def _named(raw: Any, part: str, name: str, others: tuple[str, ...]) -> list[Plain]:
     made = []
-    for one in Notes().listed(raw, ""):
-        part = one if isinstance(one, dict) else {name: str(one)}
-        rest = {key: value for key, value in part.items() if key not in (name, *others)}
-        made.append({**rest, name: first(part, name, *others, default="")})
+    for index, one in enumerate(Notes().listed(raw, "")):
+        given = one if isinstance(one, dict) else {name: str(one)}
+        rest = {key: value for key, value in given.items() if key not in ("id", name, *others)}
+        text = first(given, name, *others, default="")
+        said = text if given.get("id") is None else given["id"]
+        made.append({"id": identifier(said, f"{part}[{index}]"), name: text, **rest})
     return made
+
+
+def _look(raw: Any) -> Plain:
+    """The widget's look without what it looks like anyway."""
+    widget, theme = _plain(raw), _plain(_plain(raw).get("theme"))
+    if widget.get("position") == "end":
+        del widget["position"]
+    if theme.get("scheme") == "auto":
+        del theme["scheme"]
+    return {**{key: one for key, one in widget.items() if key != "theme"}, "theme": theme}
+
+
+def _says(value: Any) -> bool:
+    return value not in (None, "", [])
 
 
 def _plain(raw: Any) -> Plain:

@@ -160,12 +160,15 @@ def _questions(old: Plain, new: Plain) -> Iterator[str]:
 
 def _question(before: Plain, after: Plain, old: Plain, new: Plain) -> Iterator[str]:
     for aspect, label in _ASPECTS.items():
-        if before.get(aspect) != after.get(aspect):
-            yield f"{label} {_from_to(before.get(aspect), after.get(aspect))}"
+        # Nothing said about it means that a question must be answered.
+        default = True if aspect == "required" else None
+        was, now = before.get(aspect, default), after.get(aspect, default)
+        if was != now:
+            yield f"{label} {_from_to(was, now)}"
     if before.get("show_if") != after.get("show_if"):
-        was = condition_words(before.get("show_if"), old) or "always"
-        now = condition_words(after.get("show_if"), new) or "always"
-        yield f"asked {_from_to(was, now)}"
+        said = condition_words(before.get("show_if"), old) or "always"
+        says = condition_words(after.get("show_if"), new) or "always"
+        yield f"asked: {said} → {says}"
     yield from _options(before.get("options", []), after.get("options", []))
 
 

@@ -45,13 +45,10 @@ class WorkflowHistory:
 
     def versions(self) -> Sequence[VersionLine]:
         """Every version, the newest first."""
-        talks = dict(
-            self.session.execute(
-                select(Conversation.workflow_version, func.count()).group_by(
-                    Conversation.workflow_version
-                )
-            ).tuples()
+        counted = select(Conversation.workflow_version, func.count()).group_by(
+            Conversation.workflow_version
         )
+        talks = {number: count for number, count in self.session.execute(counted).tuples()}
         in_force = self.workflows.find_version_in_force()
         rows = self.session.execute(
             select(
