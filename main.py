@@ -48,6 +48,9 @@ from web.console import setting as console_setting
 from web.console import workflow as console_workflow
 from web.console import workflow_draft as console_workflow_draft
 from web.console import workflow_try as console_workflow_try
+from web.console import workflow as console_workflow
+from web.console import workflow_draft as console_workflow_draft
+from web.console import workflow_try as console_workflow_try
 from web.widget import chat, files, shop
 
 BLUEPRINTS = (
@@ -83,6 +86,9 @@ PAGES = (
     (console_alerts.pages, ""),
     (console_deliveries.pages, ""),
     (console_imports.pages, ""),
+    (console_workflow.pages, ""),
+    (console_workflow_draft.pages, ""),
+    (console_workflow_try.pages, ""),
     (console_workflow.pages, ""),
     (console_workflow_draft.pages, ""),
     (console_workflow_try.pages, ""),

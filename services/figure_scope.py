@@ -1,0 +1,78 @@
+"""What all dashboards count: sessions and leads of a period, days of a zone, seconds between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, RowMapping, Select, case, cast
+from sqlalchemy import func, literal_column, select
+from sqlalchemy.orm import Session
+
+from engine.periods import DAY, Period
+from engine.vocabulary import Classification
+from models import Conversation, Lead
+from services.lead_visibility import is_visible
+
+# Where a session came from; a literal, so that every use of it is one expression to the database.
+SOURCE: ColumnElement[str] = func.coalesce(Conversation.utm_source, literal_column("'direct'"))
+IS_SQL = Conversation.classification == str(Classification.SQL)
+IS_MQL = Conversation.classification == str(Classification.MQL)
+HAS_CONTACT = Conversation.journey["contact"].as_boolean()
+IS_COMPLETED = Conversation.completed_at.is_not(None)
+
+
+def sessions_of(period: Period, *columns: Any) -> Select[Any]:
+    """A statement over the sessions that began in the period, each with its lead.
+
+    Suspects are no visitors, and whose lead one may not see is not counted either.
+    """
+    return (
+        select(*columns)
+        .select_from(Conversation)
+        .join(Lead, Lead.id == Conversation.lead_id)
+        .where(
+            Conversation.suspicion.is_(None),
+            Conversation.started_at >= period.start,
+            Conversation.started_at < period.end,
+            *is_visible(),
+        )
+    )
+
+
+def leads_of(column: Any, period: Period, *columns: Any) -> Select[Any]:
+    """A statement over the leads of which something happened in the period."""
+    return select(*columns).where(column >= period.start, column < period.end, *is_visible())
+
+
+def count_if(condition: Any) -> ColumnElement[int]:
+    """How many rows of a group fulfil this."""
+    return func.count().filter(condition)
+
+
+def epoch(session: Session, column: Any) -> ColumnElement[int]:
+    """A moment as whole seconds since 1970, on either database."""
+    if session.get_bind().dialect.name == "sqlite":
+        return cast(func.strftime("%s", column), Integer)
+    # `extract` would count in decimals, which is several times slower over many rows.
+    return cast(func.floor(func.date_part("epoch", column)), BigInteger)
+
+
+def day_of(session: Session, column: Any, period: Period) -> ColumnElement[int]:
+    """The number of the day (1970-01-01 is 0) that a moment of the period falls on in its zone."""
+    moment: ColumnElement[int] = epoch(session, column)
+    offsets = period.offsets()
+    shift: Any = literal_column(str(offsets[-1][1]))
+    if len(offsets) > 1:
+        whens: list[Any] = [
+            (moment < literal_column(str(int(until.timestamp()))), literal_column(str(offset)))
+            for until, offset in offsets[:-1]
+        ]
+        shift = case(*whens, else_=shift)
+    day: ColumnElement[int] = (moment + shift) // literal_column(str(DAY))
+    return day
+
+
+def whole(row: Mapping[str, Any] | RowMapping) -> dict[str, int]:
+    """The counts of a row as numbers; a sum over nothing is 0."""
+    return {str(name): int(value or 0) for name, value in row.items()}
