@@ -44,14 +44,15 @@ from web.console import one_time as console_one_time
 from web.console import people as console_people
 from web.console import profile as console_profile
 from web.console import imports as console_imports
+from web.console import lead as console_lead
+from web.console import lead_work as console_lead_work
+from web.console import now as console_now
+from web.console import privacy as console_privacy
 from web.console import setting as console_setting
 from web.console import workflow as console_workflow
 from web.console import workflow_draft as console_workflow_draft
 from web.console import workflow_try as console_workflow_try
-from web.console import workflow as console_workflow
-from web.console import workflow_draft as console_workflow_draft
-from web.console import workflow_try as console_workflow_try
-from web.widget import chat, files, shop
+from web.widget import chat, files, shop, told
 
 BLUEPRINTS = (
     (conversation.api, ""),
@@ -76,6 +77,9 @@ PAGES = (
     (files.pages, ""),
     (console_assets.pages, ""),
     (console_access.pages, ""),
+    (console_now.pages, ""),
+    (console_lead.pages, ""),
+    (console_lead_work.pages, ""),
     (console_profile.pages, ""),
     (console_people.pages, ""),
     (console_one_time.pages, ""),
@@ -86,9 +90,8 @@ PAGES = (
     (console_alerts.pages, ""),
     (console_deliveries.pages, ""),
     (console_imports.pages, ""),
-    (console_workflow.pages, ""),
-    (console_workflow_draft.pages, ""),
-    (console_workflow_try.pages, ""),
+    (console_privacy.pages, ""),
+    (told.pages, ""),
     (console_workflow.pages, ""),
     (console_workflow_draft.pages, ""),
     (console_workflow_try.pages, ""),

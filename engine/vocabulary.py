@@ -129,6 +129,7 @@ class FactKind(StrEnum):
     LEAD_EDITED = "lead.edited"
     LEAD_DELETED = "lead.deleted"
     LEAD_ERASED = "lead.erased"
+    ERASURE_REQUESTED = "erasure.requested"
     # Into the fact's lead, from those that `merged` names.
     LEAD_MERGED = "lead.merged"
     # A whole table of leads, all of them at once; its leads have their own facts, told to nobody.

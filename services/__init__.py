@@ -22,6 +22,7 @@ from services.action_queue import ActionQueue
 from services.analytics_service import AnalyticsService
 from services.audit_log import AuditLog
 from services.board_service import BoardService
+from services.campaign_service import CampaignService
 from services.catalog_service import CatalogService
 from services.delivery_log import DeliveryLog
 from services.destination_service import DestinationService
@@ -44,6 +45,7 @@ from services.login_guard import LoginGuard
 from services.one_time_links import OneTimeLinks
 from services.people_service import PeopleService
 from services.pipeline_health import PipelineHealth
+from services.person_record import PersonRecord
 from services.pipeline_service import PipelineService
 from services.prediction_service import PredictionService
 from services.privacy_service import PrivacyService
@@ -51,6 +53,7 @@ from services.question_service import QuestionService
 from services.replay_service import ReplayService
 from services.request_service import RequestService
 from services.resources import Resources
+from services.routing_service import RoutingService
 from services.scoring_service import ScoringService
 from services.session_store import SessionStore
 from services.sign_in_service import SignInService
@@ -68,6 +71,7 @@ __all__ = [
     "AccountService",
     "AnalyticsService",
     "AuditLog",
+    "CampaignService",
     "CatalogService",
     "DeliveryLog",
     "DestinationService",
@@ -92,6 +96,7 @@ __all__ = [
     "ReplayService",
     "RequestService",
     "Resources",
+    "RoutingService",
     "ScoringService",
     "Services",
     "SignInService",
@@ -172,6 +177,11 @@ class Services:
     def board(self) -> BoardService:
         """The board of stages."""
         return self.make(BoardService)
+
+    @cached_property
+    def campaigns(self) -> CampaignService:
+        """Campaigns and who works them."""
+        return self.make(CampaignService)
 
     @cached_property
     def catalog(self) -> CatalogService:
@@ -284,6 +294,11 @@ class Services:
         return self.make(PrivacyService)
 
     @cached_property
+    def records(self) -> PersonRecord:
+        """All that is kept about a person."""
+        return self.make(PersonRecord)
+
+    @cached_property
     def questions(self) -> QuestionService:
         """The conversation."""
         return self.make(QuestionService)
@@ -312,6 +327,11 @@ class Services:
     def login_guard(self) -> LoginGuard:
         """How often somebody may try to sign in."""
         return self.make(LoginGuard)
+
+    @cached_property
+    def routing(self) -> RoutingService:
+        """New leads to people in turn."""
+        return self.make(RoutingService)
 
     @cached_property
     def sign_ins(self) -> SignInService:

@@ -38,6 +38,7 @@ from services.lead_scores import LeadScores
 from services.lead_visibility import is_visible
 from services.pipeline_stages import PipelineStages
 from services.resources import Resources
+from services.suppressions import SENTENCE, Suppressions
 from services.workflow_service import WorkflowService
 
 JOB, TIDY = "leads.import", "imports.tidy"
@@ -48,6 +49,7 @@ MOST_ROWS = 1_000_000
 ROWS_AT_ONCE, LONGEST_READING = 100, 0.05
 LONGEST_WRITING = 0.1
 LEADS_AT_ONCE = 200
+CAME_FROM = ("source", "utm_source", "campaign")
 # A file of which more is wrong is a wrong file; all are counted, so many are explained.
 MOST_EXPLAINED = 100_000
 TOO_MANY = f"The file has more than {MOST_ROWS:,} rows; nothing of it was kept. Send it in parts."
@@ -221,6 +223,9 @@ class ImportService:
             unique.append(row)
             if row.email_key:
                 seen.add(row.email_key)
+        unwanted = self._unwanted(unique)
+        bad += [(row.number, {WHOLE_ROW: SENTENCE}) for row in unwanted]
+        unique = [row for row in unique if row not in unwanted]
         known = self._known([row.email_key for row in unique if row.email_key])
         if plan.policy == SKIP:
             met = [row for row in unique if row.email_key in known]
@@ -274,6 +279,14 @@ class ImportService:
         self.session.execute(delete(ImportUpdate).where(ImportUpdate.import_id == kept.id))
         result = {"imported": kept.imported, "updated": kept.updated, "rejected": kept.rejected}
         return Progress(job.done, job.total, result={**result, "dry_run": True})
+
+    def _unwanted(self, rows: Sequence[Row]) -> list[Row]:
+        """Rows of people who asked to be forgotten."""
+        names = [(row, (row.email_key, row.profile.columns.get("phone_e164"))) for row in rows]
+        known = Suppressions(self.session, self.resources).known(
+            name for _, both in names for name in both
+        )
+        return [row for row, both in names if known.intersection(both)] if known else []
 
     def _seen(self, kept: Import, keys: Sequence[str]) -> set[str | None]:
         """The e-mails that rows of this file have named already."""
@@ -462,7 +475,7 @@ def _facts(
     about = {"import": kept.id, "row": row.number, "actor": IMPORT_ACTOR + kept.id}
     created = {"fields": row.profile.fields, "source_kind": "import", **about}
     # Where a lead came from is known with it, as of who comes by the chat.
-    came = {name: row.sales[name] for name in ("source", "utm_source") if name in row.sales}
+    came = {name: row.sales[name] for name in CAME_FROM if name in row.sales}
     said = {**came, **row.said}
     yield outbox.NewFact(
         FactKind.LEAD_CREATED,

@@ -1,7 +1,4 @@
-"""PrivacyService: consent, access, erasure, retention.
-
-So far it erases; the rest comes with the console.
-"""
+"""PrivacyService: consent and erasure; what is kept of whom is PersonRecord."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ from sqlalchemy import delete, null, select, update
 from sqlalchemy.orm import Session
 
 import outbox
-from engine.vocabulary import PROFILE_FIELDS, UTM_FIELDS, FactKind
-from errors import unknown_lead
+from engine.vocabulary import PROFILE_FIELDS, UTM_FIELDS, Action, FactKind
+from errors import unknown_lead, unknown_session
 from lib.crypto import sha256_hex
 from models import (
     Activity,
@@ -32,7 +29,13 @@ from models import (
 )
 from services.account_service import AccountService
 from services.diary_service import SHORT_FIELDS, WORD
+from services.lead_service import LeadService
+from services.profile import profile_values
+from services.question_service import QuestionService
 from services.resources import Resources
+from services.scoring_service import ScoringService
+from services.session_store import Held
+from services.suppressions import Suppressions
 
 
 class PrivacyService:
@@ -50,6 +53,7 @@ class PrivacyService:
         sessions = list(
             self.session.scalars(select(Conversation.id).where(Conversation.lead_id == lead_id))
         )
+        Suppressions(self.session, self.resources).add(lead.email_key, lead.phone_e164)
         self._blank_facts(lead_id, sessions)
         self._blank_rows(lead_id, sessions)
         now = self.resources.clock.now()
@@ -60,6 +64,64 @@ class PrivacyService:
         accounts.audit(actor, "lead.erased", f"lead {lead_id}", {"sessions": len(sessions)})
         self.session.flush()
         return {"id": str(lead_id), "erased": True}
+
+    def told(self, public_ref: str) -> dict[str, Any]:
+        """What a visitor's own page shows: what they told us in one conversation.
+
+        NotFound once it is erased or deleted.
+        """
+        held, lead = self._own(public_ref)
+        questions = QuestionService(self.session, self.resources)
+        return {
+            "locale": held.locale,
+            "name": held.workflow.name,
+            "answers": [
+                (one.question_text, None if one.skipped else one.answer_text)
+                for one in questions.find_answers(held.id)
+            ],
+            "profile": {name: one for name, one in profile_values(lead).items() if one},
+            "has_consented": self._last_word(held.id),
+            "has_asked": self._has_asked(lead.id),
+        }
+
+    def withdraw(self, public_ref: str) -> None:
+        """A visitor takes their consent back."""
+        held, _ = self._own(public_ref)
+        scoring = ScoringService(self.session, self.resources)
+        scoring.record_behavior(held.id, str(Action.CONSENT_WITHDRAWN))
+
+    def ask_for_erasure(self, public_ref: str) -> None:
+        """A visitor asks to be forgotten; people see to it, for a link may fall into wrong hands.
+
+        Asked again, it is the same wish.
+        """
+        _, lead = self._own(public_ref)
+        if self._has_asked(lead.id):
+            return
+        now = self.resources.clock.now()
+        fact = outbox.NewFact(FactKind.ERASURE_REQUESTED, now, lead_id=lead.id)
+        outbox.record(self.session, fact)
+
+    def _own(self, public_ref: str) -> tuple[Held, Lead]:
+        session_id = self.session.scalar(
+            select(Conversation.id).where(Conversation.public_ref == public_ref)
+        )
+        if session_id is None:
+            raise unknown_session()
+        return LeadService(self.session, self.resources).find_session_lead(session_id)
+
+    def _has_asked(self, lead_id: int) -> bool:
+        asked = (Event.lead_id == lead_id, Event.kind == FactKind.ERASURE_REQUESTED)
+        return self.session.scalar(select(Event.id).where(*asked).limit(1)) is not None
+
+    def _last_word(self, session_id: str) -> bool | None:
+        """Whether the visitor agreed, by their last word; None if they said nothing."""
+        return self.session.scalar(
+            select(Consent.given)
+            .where(Consent.session_id == session_id)
+            .order_by(Consent.id.desc())
+            .limit(1)
+        )
 
     def has_consented(self, session_id: str) -> bool:
         """Whether the visitor's last word on being contacted was yes."""

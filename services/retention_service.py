@@ -83,6 +83,18 @@ class RetentionService:
             gone += owner(self.session, self.resources).forget_old(TAKEN)
         return gone
 
+    def last_run(self) -> dict[str, Any] | None:
+        """When it last ran or was stopped, and what came of it; None before the first time."""
+        last = self._last_check()
+        if last is None:
+            return None
+        return {
+            "at": iso(last.recorded_at),
+            "sessions": last.detail.get("sessions"),
+            "blanked": last.detail.get("blanked", 0),
+            "stopped": last.detail.get("reason"),
+        }
+
     # Which
 
     def _before(self, place: Mapping[str, Any]) -> datetime:

@@ -85,7 +85,7 @@ POLICY = {
     "GET /docs/<name>": OPEN,
 }
 # Pages of the widget and the plain chat carry no lead but the visitor's own, by cookie.
-PAGES = ("/console", "/chat", "/widget", "/assets", "/demo")
+PAGES = ("/console", "/told", "/chat", "/widget", "/assets", "/demo")
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/answer": {"question_id": 2, "answer_text": "Pune"},
     "POST /api/behavior": {"action": "website_visit"},
