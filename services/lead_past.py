@@ -146,6 +146,9 @@ class _Row:
         channel = fact.measured.get("source_kind") or "chat"
         if fact.kind == FactKind.LEAD_CREATED:
             self.visit.setdefault("channel", str(channel))
+            # The campaign that it came by; what sales makes of it later is no news about it.
+            if campaign := (said.get("profile") or {}).get("campaign"):
+                self.attributes["campaign"] = campaign
             return
         self.visit = {
             "channel": "chat",

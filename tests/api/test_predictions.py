@@ -312,14 +312,17 @@ def test_an_imported_table_is_predicted_and_teaches_what_it_knows(api: Caller) -
 def test_where_an_imported_lead_came_from_is_a_feature(lite: Caller) -> None:
     bring_in(
         lite,
-        "name,size,source,utm_source\nAnn,3,fair,\nBen,4,,google\nCid,5,fair,google\nDee,6,,\n",
+        "name,size,source,utm_source,campaign\n"
+        "Ann,3,fair,,spring\nBen,4,,google,\nCid,5,fair,google,\nDee,6,,,\n",
     )
     ids = [lead for (lead,) in lite.rows("SELECT id FROM leads ORDER BY id")]
+    lite.staff("PATCH", f"/api/leads/{ids[0]}", {"campaign": "called twice"})
 
     with lite.unit() as services:
         rows = services.predictions.rows.known(ids, lambda name: known(name) is not None)
 
     assert [one.row.get("source") for one in rows] == ["fair", "google", "fair", None]
+    assert [one.row.get("campaign") for one in rows] == ["spring", None, None, None]
     assert all(one.row["channel"] == "import" for one in rows)
     assert not any("utm_source" in one.row for one in rows)
 
