@@ -33,8 +33,11 @@ from web.api import jobs as jobs_api
 from web.api import leads
 from web.api import predictions
 from web.console import access as console_access
+from web.console import agents as console_agents
 from web.console import alerts as console_alerts
 from web.console import assets as console_assets
+from web.console import campaigns as console_campaigns
+from web.console import dashboard as console_dashboard
 from web.console import audit as console_audit
 from web.console import board as console_board
 from web.console import board_stages as console_board_stages
@@ -77,6 +80,9 @@ PAGES = (
     (files.pages, ""),
     (console_assets.pages, ""),
     (console_access.pages, ""),
+    (console_dashboard.pages, ""),
+    (console_campaigns.pages, ""),
+    (console_agents.pages, ""),
     (console_now.pages, ""),
     (console_lead.pages, ""),
     (console_lead_work.pages, ""),

@@ -23,7 +23,6 @@ from services.analytics_service import AnalyticsService
 from services.audit_log import AuditLog
 from services.board_service import BoardService
 from services.campaign_service import CampaignService
-from services.campaign_service import CampaignService
 from services.catalog_service import CatalogService
 from services.delivery_log import DeliveryLog
 from services.destination_service import DestinationService
@@ -55,7 +54,6 @@ from services.replay_service import ReplayService
 from services.request_service import RequestService
 from services.resources import Resources
 from services.routing_service import RoutingService
-from services.routing_service import RoutingService
 from services.scoring_service import ScoringService
 from services.session_store import SessionStore
 from services.sign_in_service import SignInService
@@ -73,7 +71,6 @@ __all__ = [
     "AccountService",
     "AnalyticsService",
     "AuditLog",
-    "CampaignService",
     "CampaignService",
     "CatalogService",
     "DeliveryLog",
@@ -99,7 +96,6 @@ __all__ = [
     "ReplayService",
     "RequestService",
     "Resources",
-    "RoutingService",
     "RoutingService",
     "ScoringService",
     "Services",
@@ -181,11 +177,6 @@ class Services:
     def board(self) -> BoardService:
         """The board of stages."""
         return self.make(BoardService)
-
-    @cached_property
-    def campaigns(self) -> CampaignService:
-        """Campaigns and who works them."""
-        return self.make(CampaignService)
 
     @cached_property
     def campaigns(self) -> CampaignService:
@@ -336,11 +327,6 @@ class Services:
     def login_guard(self) -> LoginGuard:
         """How often somebody may try to sign in."""
         return self.make(LoginGuard)
-
-    @cached_property
-    def routing(self) -> RoutingService:
-        """New leads to people in turn."""
-        return self.make(RoutingService)
 
     @cached_property
     def routing(self) -> RoutingService:
