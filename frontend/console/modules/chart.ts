@@ -5,7 +5,7 @@ import "uplot/dist/uPlot.min.css";
 const HEIGHT = 220;
 const COLOURS = ["--accent", "--good", "--quiet", "--warm"];
 // So that a curve is known without its colour.
-const DASHES: (number[] | undefined)[] = [undefined, [8, 4], [2, 3], [10, 3, 2, 3]];
+const DASHES: number[][] = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
 
 interface Data {
   labels: string[];
@@ -42,7 +42,7 @@ function draw(place: HTMLElement, { labels, days, columns }: Data): uPlot {
         label,
         stroke: token(COLOURS[place % COLOURS.length]!),
         width: 2,
-        dash: DASHES[place % DASHES.length],
+        dash: DASHES[place % DASHES.length]!,
         points: { show: days.length < 3 },
       })),
     ],
