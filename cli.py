@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 
 from engine.policy import Role
 from errors import LeadlineError
+from jobs import demo
 from jobs.training import train_now
 from services import Services, unit_of_work
 from services.account_mail import LINK
@@ -29,6 +30,7 @@ def register(app: Flask) -> None:
     for command in (*keys, *people, *state, experiments_selftest, prediction_benchmark):
         app.cli.add_command(command)
     app.cli.add_command(retrain)
+    app.cli.add_command(seed_demo)
 
 
 @click.command("create-key")
@@ -159,6 +161,20 @@ def retention(dry_run: bool, force: bool) -> None:
     click.echo(f"{said['blanked']} sessions blanked")
     if said.get("stopped"):
         raise click.ClickException(said["stopped"])
+
+
+@click.command("seed-demo")
+@with_appcontext
+def seed_demo() -> None:
+    """Fill an empty database with a believable shop; needs DEMO_MODE."""
+    resources = current_app.extensions["leadline"]
+    if not resources.settings.DEMO_MODE:
+        raise click.ClickException("Set DEMO_MODE=true: demo data and real leads do not mix.")
+    said = 0
+    for said, line in enumerate(demo.fill(resources), start=1):
+        click.echo(line)
+    if not said:
+        raise click.ClickException("This database is not empty; nothing was changed.")
 
 
 @click.command("retrain")

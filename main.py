@@ -19,7 +19,7 @@ import cli
 import services
 from config import Settings, SettingsError, load_settings
 from errors import LeadlineError
-from jobs import relay, runner
+from jobs import demo, relay, runner
 from lib import logging
 from notification_service import ASKED
 from services import Services
@@ -155,6 +155,9 @@ def serve() -> None:
     settings = ours.settings
     if settings.is_embedded and not is_running_from_reloader():
         services.prepare(ours)
+    if settings.DEMO_MODE and not is_running_from_reloader():
+        for line in demo.fill(ours):
+            print(line, flush=True)
     # With the reloader two processes run; only the one that serves may relay, too.
     clock = runner.embedded(ours)
     if not settings.DEBUG or is_running_from_reloader():

@@ -5,17 +5,21 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
+import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
+from engine.policy import Role
 from jobs.relay import Relay
 from jobs.training import train_now
 from lib.clock import SettableClock
 from services import Services, unit_of_work
 from services.demo_service import DemoService, Planned, is_empty
-from services.demo_visitors import Visitor, visitors
+from services.demo_visitors import CAMPAIGNS, Visitor, visitors
+from services.password import hashed
 from services.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -85,13 +89,58 @@ class DemoRun:
         heapq.heappush(self._queue, (planned.at, next(self._numbers), planned))
 
 
-def fill(resources: Resources, reps: tuple[str, ...]) -> Iterator[str]:
-    """Fills an empty workspace with a demo, step by step; each text says what is being done."""
+@dataclass(frozen=True)
+class Login:
+    """Somebody who may sign in to the demo; the password is told once and kept nowhere."""
+
+    email: str
+    role: str
+    password: str
+
+
+STAFF = (
+    ("asha@example.com", "Asha Rao", Role.ADMIN),
+    ("mira@example.com", "Mira Sen", Role.MARKETER),
+    ("sam@example.com", "Sam Thomas", Role.SALES),
+)
+# Sells too, and has not chosen a password yet.
+COLLEAGUE = ("sunita@example.com", "Sunita Pillai", Role.SALES)
+REPS = (STAFF[2][0], COLLEAGUE[0])
+
+
+def fill(resources: Resources) -> Iterator[str]:
+    """Fills an empty workspace with a demo; each text is a line for who waits for it."""
     with unit_of_work(resources, read_only=True) as services:
-        if not is_empty(services.session):
+        if not is_empty(services.session) or services.people.list_all():
             return
-    yield f"Playing {SESSIONS} visits of {DAYS} days …"
-    played = DemoRun(resources, reps).play()
-    yield f"{played} visits, and what sales made of them."
-    yield "Learning from the outcomes …"
+    yield f"Playing {SESSIONS} visits of the last {DAYS} days; this takes half a minute or so."
+    logins = _hire(resources)
+    played = DemoRun(resources, REPS).play()
+    _plan_campaigns(resources)
+    yield f"{played} visits are in the log. Learning from what became of them."
     train_now(resources, by=BY)
+    yield "Sign in at /console with one of these; the passwords are shown this once:"
+    for one in logins:
+        yield f"  {one.role:9}  {one.email:18}  {one.password}"
+
+
+def _hire(resources: Resources) -> list[Login]:
+    logins = []
+    for email, name, role in STAFF:
+        password = secrets.token_urlsafe(12)
+        kept = hashed(password)
+        with unit_of_work(resources) as services:
+            _, token = services.people.invite(email, name=name, role=str(role), by=BY)
+            services.people.come_in(token, password_hash=kept)
+        logins.append(Login(email, str(role), password))
+    email, name, role = COLLEAGUE
+    with unit_of_work(resources) as services:
+        services.people.invite(email, name=name, role=str(role), by=BY)
+    return logins
+
+
+def _plan_campaigns(resources: Resources) -> None:
+    with unit_of_work(resources) as services:
+        agents = {services.people.get_id(email): 1 for email in REPS}
+        for name in sorted({one for names in CAMPAIGNS.values() for one in names}):
+            services.campaigns.create({"name": name, "goal": 40}, agents, actor=BY)

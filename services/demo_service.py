@@ -213,8 +213,10 @@ class _Sale:
         self.tries = 0
 
     def first_call(self, demo: DemoService) -> list[Planned]:
-        """The lead gets an owner, and a call."""
+        """The lead gets an owner, its campaign, and a call."""
         demo.pipeline.assign(self.id, self.rep, actor=self.rep)
+        if self.visitor.campaign:
+            demo.book.edit(self.id, {"campaign": self.visitor.campaign}, actor=self.rep)
         return self.call(demo)
 
     def call(self, demo: DemoService) -> list[Planned]:
