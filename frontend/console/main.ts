@@ -14,7 +14,8 @@ const modules = import.meta.glob<{ start: Start }>("./modules/*.ts");
 async function startModules(root: ParentNode): Promise<void> {
   for (const element of root.querySelectorAll<HTMLElement>("[data-module]:not([data-started])")) {
     const load = modules[`./modules/${element.dataset.module}.ts`];
-    if (!load) continue;
+    // Another round, begun while this one waited for a module, may have been here.
+    if (!load || "started" in element.dataset) continue;
     element.dataset.started = "";
     await (await load()).start(element);
   }
