@@ -153,7 +153,12 @@ def _journey_completed(heard: _Heard) -> str | None:
 
 
 def _lead_assigned(heard: _Heard) -> str | None:
-    """Each time anew, but not when the lead is taken from somebody and given to nobody."""
+    """Each time anew, but not when the lead is taken from somebody and given to nobody.
+
+    Of hundreds that are given away together nobody wants hundreds of messages.
+    """
+    if heard.measured.get("among_many"):
+        return None
     is_given = heard.kind == FactKind.LEAD_ASSIGNED and heard.measured.get("to", True)
     return f":{heard.fact_id}" if is_given else None
 

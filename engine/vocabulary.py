@@ -132,6 +132,9 @@ class FactKind(StrEnum):
     ERASURE_REQUESTED = "erasure.requested"
     # Into the fact's lead, from those that `merged` names.
     LEAD_MERGED = "lead.merged"
+    # Out of the fact's lead again, that which `parted` names.
+    LEAD_PARTED = "lead.parted"
+    LEAD_RESTORED = "lead.restored"
     # A whole table of leads, all of them at once; its leads have their own facts, told to nobody.
     LEAD_IMPORTED = "lead.imported"
     IMPORT_UNDONE = "import.undone"

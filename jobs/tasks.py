@@ -68,6 +68,10 @@ def _import_leads(services: Services, job: Job) -> Progress:
     return services.imports.step(job)
 
 
+def _change_many(services: Services, job: Job) -> Progress:
+    return services.bulk.go_on(job)
+
+
 def _tidy_imports(services: Services, job: Job) -> Progress:
     return services.imports.tidy(job)
 
@@ -145,6 +149,7 @@ KINDS: Mapping[str, Task | Prepared] = {
     "follow_ups.remind": _remind,
     "leads.wake": _wake,
     "digests.make": _make_digests,
+    "leads.bulk": _change_many,
     "leads.refresh": _refresh,
     "scores.renew": _renew,
     "agents.count": _count_agents,

@@ -23,6 +23,7 @@ from services.analytics_service import AnalyticsService
 from services.audit_log import AuditLog
 from services.board_service import BoardService
 from services.campaign_service import CampaignService
+from services.bulk_service import BulkService
 from services.catalog_service import CatalogService
 from services.delivery_log import DeliveryLog
 from services.destination_service import DestinationService
@@ -36,12 +37,15 @@ from services.import_desk import ImportDesk
 from services.import_service import ImportService
 from services.job_service import JobService
 from services.lead_book import LeadBook
+from services.lead_export import LeadExport
 from services.lead_list import LeadList
 from services.lead_moment import LeadMoment
 from services.lead_scores import LeadScores
 from services.lead_service import LeadService
+from services.lead_table import LeadTable
 from services.lead_story import LeadStory
 from services.login_guard import LoginGuard
+from services.merge_service import MergeService
 from services.one_time_links import OneTimeLinks
 from services.people_service import PeopleService
 from services.pipeline_health import PipelineHealth
@@ -54,6 +58,7 @@ from services.replay_service import ReplayService
 from services.request_service import RequestService
 from services.resources import Resources
 from services.routing_service import RoutingService
+from services.saved_views import SavedViews
 from services.scoring_service import ScoringService
 from services.session_store import SessionStore
 from services.sign_in_service import SignInService
@@ -72,6 +77,7 @@ __all__ = [
     "AnalyticsService",
     "AuditLog",
     "CampaignService",
+    "BulkService",
     "CatalogService",
     "DeliveryLog",
     "DestinationService",
@@ -82,10 +88,13 @@ __all__ = [
     "ImportService",
     "JobService",
     "LeadBook",
+    "LeadExport",
     "LeadList",
     "LeadScores",
     "LeadService",
+    "LeadTable",
     "LoginGuard",
+    "MergeService",
     "NotificationService",
     "OneTimeLinks",
     "PeopleService",
@@ -97,6 +106,7 @@ __all__ = [
     "RequestService",
     "Resources",
     "RoutingService",
+    "SavedViews",
     "ScoringService",
     "Services",
     "SignInService",
@@ -237,6 +247,30 @@ class Services:
     def lead_list(self) -> LeadList:
         """Leads by filter and page."""
         return self.make(LeadList)
+
+    def lead_table(self, reader: str) -> LeadTable:
+        """Leads by a view, for somebody of this address."""
+        return LeadTable(self.session, self.resources, reader=reader)
+
+    @cached_property
+    def saved_views(self) -> SavedViews:
+        """Filters of leads under a name."""
+        return self.make(SavedViews)
+
+    @cached_property
+    def bulk(self) -> BulkService:
+        """Many leads at once."""
+        return self.make(BulkService)
+
+    @cached_property
+    def merges(self) -> MergeService:
+        """Two leads that are one person."""
+        return self.make(MergeService)
+
+    @cached_property
+    def lead_export(self) -> LeadExport:
+        """Leads of a view, out."""
+        return self.make(LeadExport)
 
     @cached_property
     def leads(self) -> LeadService:

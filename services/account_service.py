@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,8 @@ KEY = re.compile(r"lk_([A-Za-z0-9]{8})_[A-Za-z0-9_-]{43}")
 PREFIX_LETTERS = "23456789abcdefghijkmnpqrstuvwxyz"
 LONGEST_NAME = 255
 COMMAND_LINE = "command line"
+# Where a unit of work notes that its changes stand in one entry.
+AS_ONE = "leadline.audited_as_one"
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,29 @@ class AccountService:
             for row in rows
         ]
 
+    @contextmanager
+    def as_one(self, actor: str, action: str, subject: str) -> Iterator[AuditEntry]:
+        """One entry for all that is done in the block, whose detail the caller fills in there."""
+        entry = AuditEntry(actor=actor, action=action, subject=subject, detail={})
+        with self.unsaid():
+            yield entry
+        entry.recorded_at = self._clock.now()
+        self._session.add(entry)
+        self._session.flush()
+
+    @contextmanager
+    def unsaid(self) -> Iterator[None]:
+        """What is done in the block is told of by another entry than its own."""
+        self._session.info[AS_ONE] = True
+        try:
+            yield
+        finally:
+            self._session.info.pop(AS_ONE, None)
+
     def audit(self, actor: str, action: str, subject: str, detail: dict[str, Any]) -> None:
         """Keep who changed what, in the transaction of the change."""
+        if self._session.info.get(AS_ONE):
+            return
         self._session.add(
             AuditEntry(
                 actor=actor,

@@ -76,6 +76,11 @@ def crm_record(held: Held, lead: Lead) -> dict[str, Any]:
 
 
 def vcard(held: Held, lead: Lead) -> str:
+    """A vCard of a session's lead."""
+    return card_text(lead, held.classification, held.score)
+
+
+def card_text(lead: Lead, classification: str, points: int) -> str:
     """A vCard of a lead; control characters in what a visitor typed cannot add lines to it."""
     card = vobject.vCard()
     name = _line(lead.name or lead.email or lead.phone or "Unknown")
@@ -88,7 +93,7 @@ def vcard(held: Held, lead: Lead) -> str:
         card.add("org").value = [_line(lead.company)]
     if lead.location:
         card.add("adr").value = vobject.vcard.Address(city=_line(lead.location))
-    card.add("note").value = f"Leadline: {held.classification}, {held.score} points"
+    card.add("note").value = f"Leadline: {classification}, {points} points"
     return str(card.serialize())
 
 

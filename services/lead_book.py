@@ -16,6 +16,7 @@ from lib.clock import iso
 from models import Event, Lead
 from services.account_service import AccountService
 from services.diary_service import DiaryService
+from services.lead_family import LeadFamily
 from services.lead_list import CRM_ACTIVITIES, LeadList, lead_row
 from services.lead_scores import LeadScores
 from services.lead_visibility import is_visible
@@ -129,6 +130,20 @@ class LeadBook:
         self.session.flush()
         return {"id": str(lead_id), "deleted": True}
 
+    def restore(self, lead_id: int, *, actor: str) -> None:
+        """A deleted lead as it was; NotFound for one that is there, or was merged or erased."""
+        lead = self.session.scalar(
+            select(Lead)
+            .where(Lead.id == lead_id, Lead.deleted_at.is_not(None), Lead.merged_into.is_(None))
+            .with_for_update()
+        )
+        if lead is None:
+            raise unknown_lead()
+        lead.deleted_at = None
+        self._record(FactKind.LEAD_RESTORED, lead.id, self.resources.clock.now(), {}, None)
+        self._audit(actor, "lead.restored", lead_id, [])
+        self.session.flush()
+
     # Reading
 
     def _get(self, lead_id: int) -> Lead:
@@ -139,7 +154,7 @@ class LeadBook:
 
     def _facts(self, lead: Lead) -> Sequence[Event]:
         return self.session.scalars(
-            select(Event).where(Event.lead_id == lead.id).order_by(Event.id)
+            select(Event).where(LeadFamily(self.session).facts(lead.id)).order_by(Event.id)
         ).all()
 
     def _duplicates(self, lead: Lead) -> Sequence[int]:

@@ -21,6 +21,7 @@ from lib.clock import iso
 from models import Event, Lead, LeadScore, ScorePoint, WorkspaceSetting
 from notification_service import ALERTS
 from outbox import NewFact
+from services.lead_family import LeadFamily
 from services.pipeline_stages import PipelineStages
 from services.resources import Resources
 from services.workspace_settings import insert_new, keep_setting
@@ -221,15 +222,10 @@ class LeadScores:
         return Standing(score, tier_for(score, hot=hot, warm=warm), 1.0)
 
     def _facts(self, lead_ids: Sequence[int]) -> dict[int, list[Timed]]:
-        rows = self.session.execute(
-            select(Event.lead_id, Event.kind, Event.measured, Event.occurred_at).where(
-                Event.lead_id.in_(lead_ids)
-            )
-        )
+        columns = (Event.kind, Event.measured, Event.occurred_at)
         found: dict[int, list[Timed]] = {}
-        for lead_id, kind, measured, occurred_at in rows:
-            if lead_id is not None:
-                found.setdefault(lead_id, []).append(Timed(kind, measured, occurred_at))
+        for lead_id, row in LeadFamily(self.session).facts_by_lead(lead_ids, *columns):
+            found.setdefault(lead_id, []).append(Timed(*row))
         return found
 
     def _signals(self, leads: Sequence[Lead]) -> dict[int, Signals]:

@@ -22,12 +22,14 @@ from models import ANSWER_WORDS, LEAD_WORDS, WORD_BREAKS, Answer, Conversation, 
 
 MOST_WORDS = 8
 LONGEST_WORD = 64
-_BREAK = re.compile(rf"[\s{re.escape(WORD_BREAKS)}]+")
+# Besides those that our indexes part words at, what PostgreSQL's own reader parts them at.
+BREAKS = WORD_BREAKS + "'\",;:"
+_BREAK = re.compile(rf"[\s{re.escape(BREAKS)}]+")
 
 
 def read_words(text: str) -> list[str]:
     """The words of a search, each to be found at the beginning of a word of the lead."""
-    parts = (part[:LONGEST_WORD] for part in _BREAK.split(text.casefold()))
+    parts = (part[:LONGEST_WORD] for part in _BREAK.split(text.lower()))
     kept = [part for part in parts if any(letter.isalnum() for letter in part)]
     return list(dict.fromkeys(kept))[:MOST_WORDS]
 
@@ -84,7 +86,7 @@ def _matches(words: str, word: str) -> ColumnElement[bool]:
 def _begins(column: Any, word: str) -> ColumnElement[bool]:
     """A text holds a word that begins so, by reading it."""
     spaced: Any = column
-    for mark in WORD_BREAKS:
+    for mark in BREAKS:
         spaced = func.replace(spaced, mark, " ")
     found: ColumnElement[bool] = (" " + spaced).icontains(" " + word, autoescape=True)
     return found

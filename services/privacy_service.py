@@ -23,12 +23,14 @@ from models import (
     Exposure,
     FollowUp,
     Lead,
+    LeadMerge,
     LeadPrediction,
     StoredReply,
     UnitAlias,
 )
 from services.account_service import AccountService
 from services.diary_service import SHORT_FIELDS, WORD
+from services.lead_family import LeadFamily
 from services.lead_service import LeadService
 from services.profile import profile_values
 from services.question_service import QuestionService
@@ -53,9 +55,8 @@ class PrivacyService:
         sessions = list(
             self.session.scalars(select(Conversation.id).where(Conversation.lead_id == lead_id))
         )
-        Suppressions(self.session, self.resources).add(lead.email_key, lead.phone_e164)
-        self._blank_facts(lead_id, sessions)
-        self._blank_rows(lead_id, sessions)
+        for part in LeadFamily(self.session).members(lead_id):
+            self._forget_part(part, sessions)
         now = self.resources.clock.now()
         fact = outbox.NewFact(FactKind.LEAD_ERASED, now, lead_id=lead_id)
         outbox.record(self.session, fact)
@@ -64,6 +65,16 @@ class PrivacyService:
         accounts.audit(actor, "lead.erased", f"lead {lead_id}", {"sessions": len(sessions)})
         self.session.flush()
         return {"id": str(lead_id), "erased": True}
+
+    def _forget_part(self, lead_id: int, sessions: list[str]) -> None:
+        """The lead, or one that was merged into it, and how they could be parted again."""
+        lead = self.session.get(Lead, lead_id)
+        if lead is not None:
+            Suppressions(self.session, self.resources).add(lead.email_key, lead.phone_e164)
+        self._blank_facts(lead_id, sessions)
+        self._blank_rows(lead_id, sessions)
+        mine = (LeadMerge.kept_id == lead_id) | (LeadMerge.merged_id == lead_id)
+        self.session.execute(update(LeadMerge).where(mine).values(undo={}))
 
     def told(self, public_ref: str) -> dict[str, Any]:
         """What a visitor's own page shows: what they told us in one conversation.
