@@ -62,14 +62,17 @@ def day_of(session: Session, column: Any, period: Period) -> ColumnElement[int]:
     """The number of the day (1970-01-01 is 0) that a moment of the period falls on in its zone."""
     moment: ColumnElement[int] = epoch(session, column)
     offsets = period.offsets()
-    shift: Any = literal_column(str(offsets[-1][1]))
+    shift: Any = literal_column(str(offsets[-1][1]), Integer)
     if len(offsets) > 1:
         whens: list[Any] = [
-            (moment < literal_column(str(int(until.timestamp()))), literal_column(str(offset)))
+            (
+                moment < literal_column(str(int(until.timestamp()))),
+                literal_column(str(offset), Integer),
+            )
             for until, offset in offsets[:-1]
         ]
         shift = case(*whens, else_=shift)
-    day: ColumnElement[int] = (moment + shift) // literal_column(str(DAY))
+    day: ColumnElement[int] = (moment + shift) // literal_column(str(DAY), Integer)
     return day
 
 

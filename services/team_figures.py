@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, func, literal_column, select
+from sqlalchemy import Integer, case, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from engine.periods import Period
@@ -228,7 +228,7 @@ class TeamFigures:
         minutes = case(
             (Lead.import_id.is_not(None), None),
             (seconds < 0, 0),
-            else_=(seconds + literal_column("59")) // literal_column("60"),
+            else_=(seconds + literal_column("59", Integer)) // literal_column("60", Integer),
         )
         leads = (
             leads_of(

@@ -6,6 +6,7 @@ const HEIGHT = 220;
 const COLOURS = ["--accent", "--good", "--quiet", "--warm"];
 // So that a curve is known without its colour.
 const DASHES: number[][] = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
+const MARKS = ["solid", "dashed", "dotted", "double"];
 
 interface Data {
   labels: string[];
@@ -21,6 +22,10 @@ function read(table: HTMLTableElement): Data {
     rows.map((row) => Number(row.cells[place + 1]!.textContent!.replace(/[^\d.-]/g, "")) || 0),
   );
   return { labels, days, columns };
+}
+
+function shortDay(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 }
 
 function token(name: string): string {
@@ -46,7 +51,8 @@ function draw(place: HTMLElement, { labels, days, columns }: Data): uPlot {
         points: { show: days.length < 3 },
       })),
     ],
-    axes: [axis, { ...axis, size: 45 }],
+    axes: [{ ...axis, values: (_, days) => days.map(shortDay) }, { ...axis, size: 45 }],
+    legend: { markers: { dash: (_, place) => MARKS[(place - 1) % MARKS.length]! } },
     scales: { y: { range: (_, __, most) => [0, Math.max(4, most * 1.1)] } },
   };
   const x = days.map((day) => Date.parse(`${day}T00:00:00Z`) / 1000);
