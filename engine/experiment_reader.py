@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.experiment_arms import PARTS, Kind
 from engine.experiments import Arm, Bandit, Definition, Group, Mode
-from engine.goals import is_metric, stored_metric, unknown_metric
+from engine.goals import CUSTOM, is_metric, stored_metric, unknown_metric
 from engine.plain_reading import is_number
 from engine.visitors import condition_problems
 
@@ -25,8 +25,6 @@ EXACT = 1e-9
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,63}", re.ASCII)
 # Addresses under /api/experiments that are no experiment.
 RESERVED = frozenset({"holdout"})
-# Points change nothing that a visitor sees: they would be scored in shadow, which is still to come.
-TRIED = tuple(kind for kind in Kind if kind is not Kind.POINTS)
 
 
 class ExperimentInvalid(ValueError):
@@ -78,6 +76,8 @@ class _Reader:
             description=str(self.raw.get("description") or ""),
             bandit=self._bandit(arms),
         )
+        if definition.kind is Kind.POINTS:
+            self._require_later(definition.metric)
         if definition.bandit:
             self._require_earning(definition)
         return definition
@@ -90,9 +90,9 @@ class _Reader:
 
     def _kind(self) -> Kind | None:
         kind = self.raw.get("kind")
-        if kind in TRIED:
+        if kind in tuple(Kind):
             return Kind(str(kind))
-        self.refuse("kind", f"An experiment varies one of {', '.join(TRIED)}.")
+        self.refuse("kind", f"An experiment varies one of {', '.join(Kind)}.")
         return None
 
     def _arms(self, kind: Kind) -> tuple[Arm, ...]:
@@ -224,6 +224,15 @@ class _Reader:
             self.refuse("planned_visitors", "A bandit has no planned size; leave it out.")
         if definition.kind is Kind.POINTS:
             self.refuse("mode", "Points are tried in shadow, where nothing can be earned.")
+
+    def _require_later(self, metric: str) -> None:
+        """A score is judged by what earns no points and makes no class."""
+        if metric != "deal_won" and not metric.startswith(CUSTOM):
+            self.refuse(
+                "metric",
+                "Points are judged by what comes later and earns none: deal_won, or a goal of your "
+                f"own, {CUSTOM}<name>.",
+            )
 
     def _planned(self) -> int | None:
         planned = self._number("planned_visitors", None, 0, 1e9)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
+from engine.experiment_arms import Kind
 from engine.experiments import Status
 from engine.goals import is_metric, unknown_metric
 from errors import invalid_field
@@ -20,6 +21,7 @@ from services.experiment_adjustments import adjustments_view
 from services.experiment_book import ExperimentBook
 from services.experiment_counts import SEGMENTS, ExperimentCounts
 from services.experiment_reading import Reading
+from services.experiment_shadows import ExperimentShadows
 from services.resources import Resources
 
 if TYPE_CHECKING:
@@ -74,12 +76,29 @@ class ExperimentResults:
         weights = {epoch.epoch: dict(epoch.weights) for epoch in self.book.rows.epochs(name)}
         counts = ExperimentCounts(self.session, name, now)
         reading = Reading(definition, chosen, counts, weights or {1: definition.weights}, now)
+        is_in_shadow = definition.kind is Kind.POINTS
         return {
             "name": name,
             "status": row.status if row else str(Status.RUNNING),
-            **report(reading),
+            **(self._in_shadow(reading) if is_in_shadow else report(reading)),
             **({"segments": pages.segments_view(reading, segment)} if segment else {}),
             **({"adjustments": adjustments_view(reading)} if adjustments else {}),
+        }
+
+    def _in_shadow(self, reading: Reading) -> dict[str, Any]:
+        """Points tried in shadow: visitors see no difference, so their scores are compared."""
+        found = ExperimentShadows(self.session, self.resources).view(reading)
+        verdict = found.pop("verdict")
+        return {
+            **_asked(reading, reading.goal(reading.metric)),
+            "rule": "ranking",
+            "arms": [pages.arm_view(reading, arm) for arm in reading.arms],
+            "effects": [],
+            "srm": pages.srm_view(reading, ()),
+            "verdict": pages.verdict_view(verdict),
+            "window": pages.window_view(reading),
+            "multiple": pages.multiple_view(reading),
+            "shadow": found,
         }
 
     def rows(self, name: str, *, what: str, limit: int, cursor: int) -> Page:

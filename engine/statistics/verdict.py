@@ -10,6 +10,8 @@ from enum import StrEnum
 from engine.goals import noun_of
 from engine.statistics.effects import Effect, Goal
 from engine.statistics.power import Plan
+from engine.statistics.ranking import Ranked
+from engine.statistics.sequential import FEWEST_VALUES
 from engine.statistics.srm import SRM, Bend
 
 # Numbers of people are told per so many visitors: the first of these that shows whole ones.
@@ -188,6 +190,29 @@ def _long(days: float) -> str:
         if days >= 2 * length:
             return f"about {days / length:.0f} {unit}s"
     return f"about {max(math.ceil(days), 1)} day{'s' if days > 1 else ''}"
+
+
+def ranking_verdict(noun: str, scored: int, came: int, ranked: Mapping[str, Ranked]) -> Verdict:
+    """Which arm's points put those who came to the goal before the others."""
+    decided = {arm: one for arm, one in ranked.items() if one.decided and one.interval}
+    if decided:
+        arm, best = max(decided.items(), key=lambda pair: pair[1].difference)
+        low, high = sorted(abs(end) * 100 for end in best.interval or (0.0, 0.0))
+        more = "more" if best.difference > 0 else "fewer"
+        sentence = (
+            f"Of 100 pairs of a visitor who came to {noun} and one who did not, {arm} puts "
+            f"between {low:.1f} and {high:.1f} {more} in the right order; you may stop now."
+        )
+        return Verdict(Decision.WINNER if best.difference > 0 else Decision.LOSER, sentence, arm, 0)
+    if not scored:
+        return Verdict(Decision.WAITING, "No visitor's time has come yet.")
+    fewer = min(came, scored - came)
+    if fewer < FEWEST_VALUES:
+        sentence = f"Too early: {came:,} {noun} of {scored:,} visitors; a comparison needs "
+        return Verdict(Decision.TOO_EARLY, f"{sentence}{FEWEST_VALUES} of either kind.")
+    widest = max(abs(end) for one in ranked.values() for end in one.interval or (1.0,)) * 100
+    sentence = f"No difference is certain; it is at most {widest:.1f} of 100 pairs either way."
+    return Verdict(Decision.TOO_EARLY, sentence)
 
 
 def waiting_sentence(setting: Setting) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.statistics.effects import ArmCounts, Effect, Goal, Measured, measure
 from engine.statistics.power import Plan
+from engine.statistics.ranking import Ranked
 from engine.statistics.srm import SRM, Bend
 from engine.statistics.verdict import (
     FOLLOWING,
@@ -18,6 +19,7 @@ from engine.statistics.verdict import (
     decide,
     fishing_warning,
     plan_sentence,
+    ranking_verdict,
     rounded,
 )
 
@@ -259,3 +261,28 @@ def test_a_plan_says_what_it_takes_or_what_would_do_instead() -> None:
         "Nobody knows how long this takes: there were no qualified leads to reckon from; "
         "contacts would do in about 1 day, if the same effect shows there."
     )
+
+
+def test_points_are_judged_by_the_pairs_they_put_in_order() -> None:
+    better = Ranked(0.06, 1e-4, 0.001, (0.02, 0.10), True)
+    worse = Ranked(-0.06, 1e-4, 0.001, (-0.10, -0.02), True)
+    unsure = Ranked(0.01, 1e-4, 0.6, (-0.03, 0.05), False)
+
+    assert ranking_verdict("won deals", 900, 90, {"B": better, "C": unsure}) == Verdict(
+        Decision.WINNER,
+        "Of 100 pairs of a visitor who came to won deals and one who did not, B puts between 2.0 "
+        "and 10.0 more in the right order; you may stop now.",
+        "B",
+        0,
+    )
+    lost = ranking_verdict("won deals", 900, 90, {"B": worse})
+    assert lost.decision == Decision.LOSER and "2.0 and 10.0 fewer" in lost.sentence
+    assert ranking_verdict("won deals", 0, 0, {"B": unsure}).decision == Decision.WAITING
+    assert ranking_verdict("won deals", 900, 7, {"B": unsure}).sentence == (
+        "Too early: 7 won deals of 900 visitors; a comparison needs 20 of either kind."
+    )
+    assert (
+        "at most 5.0 of 100 pairs" in ranking_verdict("won deals", 900, 90, {"B": unsure}).sentence
+    )
+    alike = Ranked(0.0, 0.0, 1.0, (0.0, 0.0), False)
+    assert "at most 0.0" in ranking_verdict("won deals", 900, 90, {"B": alike}).sentence
