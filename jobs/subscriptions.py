@@ -50,6 +50,11 @@ def _count_conversions(services: Services, lead_id: int | None, facts: Sequence[
         services.experiments.on_fact(fact)
 
 
+def _give_out(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    if lead_id is not None:
+        services.routing.on_facts(lead_id)
+
+
 def _publish_winners(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
     for fact in facts:
         services.experiment_book.publish_winner(fact)
@@ -146,6 +151,11 @@ SUBSCRIBERS = (
         _count_conversions,
     ),
     Subscriber("people", frozenset({FactKind.LEAD_MERGED}), _join_browsers),
+    Subscriber(
+        "routing",
+        frozenset({FactKind.LEAD_CREATED, FactKind.LEAD_CLASSIFIED, FactKind.LEAD_EDITED}),
+        _give_out,
+    ),
     Subscriber("winners", frozenset({FactKind.EXPERIMENT_DECIDED}), _publish_winners),
     Subscriber(
         "models",
