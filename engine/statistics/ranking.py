@@ -16,6 +16,8 @@ from engine.statistics.distributions import Floats
 from engine.statistics.sequential import confidence_sequence
 
 Interval = tuple[float, float]
+# Outcomes are rare and few are scored: the sequence is at its sharpest about here.
+SHARPEST_AT = 1_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def compare(
     if not gap and not spread:
         # Two scores that put every pair in the same order differ in nothing, and that is certain.
         return Ranked(0.0, 0.0, 1.0, (0.0, 0.0), False)
-    read = confidence_sequence(gap, spread, won_a.size + lost_a.size, values=fewer, alpha=alpha)
+    units = won_a.size + lost_a.size
+    read = confidence_sequence(gap, spread, units, values=fewer, horizon=SHARPEST_AT, alpha=alpha)
     interval = read.interval if np.isfinite(read.interval).all() else None
     return Ranked(gap, spread, read.p, interval, read.p <= alpha)
 
