@@ -73,7 +73,8 @@ def test_it_starts_says_where_and_stops_cleanly(started: Started) -> None:
     for path in ("/chat", "/docs", "/health"):
         assert f"{started.address}{path}" in started.welcome
     assert started.process.returncode == 0
-    assert said == "Stopped.\n"
+    assert re.search(rf"\n  {re.escape(started.address)}/console/link/[\w-]{{43}}\n", said)
+    assert said.endswith("\nStopped.\n")
 
 
 def test_a_visitor_can_talk_to_what_has_just_started(started: Started) -> None:
