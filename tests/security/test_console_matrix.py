@@ -214,20 +214,21 @@ def test_a_page_about_a_lead_is_not_there_for_who_does_not_own_it(ours: Office) 
     with ours.unit() as services:
         services.diary.set_follow_up(hers, ours.clock.now() + timedelta(hours=1), actor="sue")
     before = alice.get(f"/api/leads/{hers}").json
-    for lead_id, is_other in ((hers, True), (mine, False)):
-        for route in routes(ours.app, lead_id):
-            needs = route.guard.needs
-            if not route.takes_lead or (needs is not None and not may(Role.SALES, needs)):
-                continue
-            headers = {} if route.method in SAFE else {"X-CSRF-Token": sam.token}
-            status, text = _ask(sam.client, route, **headers)
-            if is_other:
-                # An empty form may be refused before anybody looks for the lead.
-                refusals = (404,) if route.method in SAFE else (404, 422)
-                assert status in refusals and "Hers" not in text, f"{route}: {status}"
-            else:
-                assert status < 500 and status != 403, f"{route}: {status}"
+    for route in _about(ours, hers):
+        # An empty form may be refused before anybody looks for the lead.
+        refusals = (404,) if route.method in SAFE else (404, 422)
+        status, text = _ask(sam.client, route, **{"X-CSRF-Token": sam.token})
+        assert status in refusals and "Hers" not in text, f"{route}: {status}"
     assert alice.get(f"/api/leads/{hers}").json == before
+    for route in _about(ours, mine):
+        status, _ = _ask(sam.client, route, **{"X-CSRF-Token": sam.token})
+        assert status < 500 and status != 403, f"{route}: {status}"
+
+
+def _about(ours: Office, lead_id: int) -> list[Route]:
+    """What somebody who sells may ask for about this lead."""
+    found = [one for one in routes(ours.app, lead_id) if one.takes_lead]
+    return [one for one in found if not one.guard.needs or may(Role.SALES, one.guard.needs)]
 
 
 def test_every_page_is_private_and_framed_by_nobody(ours: Office) -> None:
