@@ -65,14 +65,15 @@ def next_number(configs: list[Mapping[str, Any]]) -> int:
 def _conversation(raw: Plain) -> Plain:
     greeting = first(raw, "greeting", "greeting_message")
     contact, consent = _plain(raw.get("contact")), _plain(raw.get("consent"))
+    said = {"text": greeting} if isinstance(greeting, str) else _plain(greeting)
     return {
-        "greeting": {"text": greeting} if isinstance(greeting, str) else _plain(greeting),
+        "greeting": _with_texts(said, "replies"),
         "consent": {"required": True, **consent} if consent else {},
         "questions": _questions(raw.get("questions")),
         "products": _named(
             first(raw, "products", "product_menu"), "products", "name", ("label", "title")
         ),
-        "contact": contact,
+        "contact": _with_texts(contact, "fields"),
         "calls_to_action": _named(
             first(raw, "calls_to_action", "cta_options"),
             "calls_to_action",
@@ -128,8 +129,8 @@ def _question(one: Plain, *, older: bool) -> Plain:
     options = [_option(option) for option in _list(one.get("options"))]
     made = {
         **one,
-        "slug": slug,
-        "text": first(one, "text", "question", default=""),
+        "slug": str(slug),
+        "text": str(first(one, "text", "question", default="")),
         "field": field,
         "type": one.get("type") or _guessed(field, options, one.get("options_from")),
         "options": options,
@@ -153,7 +154,8 @@ def _guessed(field: Any, options: list[Plain], source: Any) -> str:
 def _option(raw: Any) -> Plain:
     if not isinstance(raw, dict):
         return {"value": str(raw)}
-    return {name: raw[name] for name in ("value", "synonyms", "other") if name in raw}
+    kept = {name: raw[name] for name in ("synonyms", "other") if name in raw}
+    return {"value": str(raw.get("value", "")), **_with_texts(kept, "synonyms")}
 
 
 def identifier(said: Any, place: str) -> str:
@@ -176,11 +178,18 @@ def _named(raw: Any, part: str, name: str, others: tuple[str, ...]) -> list[Plai
 def _look(raw: Any) -> Plain:
     """The widget's look without what it looks like anyway."""
     widget, theme = _plain(raw), _plain(_plain(raw).get("theme"))
+    if "words" in widget:
+        widget["words"] = _plain(widget["words"])
     if widget.get("position") == "end":
         del widget["position"]
     if theme.get("scheme") == "auto":
         del theme["scheme"]
     return {**{key: one for key, one in widget.items() if key != "theme"}, "theme": theme}
+
+
+def _with_texts(part: Plain, name: str) -> Plain:
+    """A part whose list of this name is one of texts."""
+    return {**part, name: [str(one) for one in _list(part[name])]} if name in part else part
 
 
 def _says(value: Any) -> bool:

@@ -134,7 +134,7 @@ def _subject(subject: str, workflow: Plain) -> str:
     if kind != "answer":
         return "the score so far"
     asked = (one for one in workflow.get("questions", ()) if one.get("slug") == name)
-    return next((f"the answer to {_quoted(one['text'])}" for one in asked), f"the answer to {name}")
+    return next((f"the answer to {_name(one)}" for one in asked), f"the answer to {name}")
 
 
 def _questions(old: Plain, new: Plain) -> Iterator[str]:
@@ -143,19 +143,23 @@ def _questions(old: Plain, new: Plain) -> Iterator[str]:
     places = {number: place for place, number in enumerate(after, start=1)}
     for number, one in before.items():
         if number not in after:
-            yield f"Question {_quoted(one['text'])} removed"
+            yield f"Question {_name(one)} removed"
     for number, one in after.items():
         if number not in before:
-            yield f"Question {places[number]} {_quoted(one['text'])} added"
+            yield f"Question {places[number]} {_name(one)} added"
             continue
-        name = f"Question {places[number]} {_quoted(one['text'])}"
+        name = f"Question {places[number]} {_name(one)}"
         for said in _question(before[number], one, old, new):
             yield f"{name}: {said}"
     kept_before = [number for number in before if number in after]
     kept_after = [number for number in after if number in before]
     if kept_before != kept_after:
-        texts = ", ".join(_quoted(after[number]["text"]) for number in kept_after)
+        texts = ", ".join(_name(after[number]) for number in kept_after)
         yield f"Questions are asked in another order: {texts}"
+
+
+def _name(question: Plain) -> str:
+    return _quoted(question.get("text") or question["slug"])
 
 
 def _question(before: Plain, after: Plain, old: Plain, new: Plain) -> Iterator[str]:

@@ -48,7 +48,7 @@ class WorkflowHistory:
         counted = select(Conversation.workflow_version, func.count()).group_by(
             Conversation.workflow_version
         )
-        talks = {number: count for number, count in self.session.execute(counted).tuples()}
+        talks = {number: count for number, count in self.session.execute(counted)}
         in_force = self.workflows.find_version_in_force()
         rows = self.session.execute(
             select(
@@ -59,7 +59,7 @@ class WorkflowHistory:
                 WorkflowVersion.created_at,
                 WorkflowVersion.published_at,
             ).order_by(WorkflowVersion.version.desc())
-        ).tuples()
+        )
         return [
             VersionLine(*row, in_force=row[0] == in_force, conversations=talks.get(row[0], 0))
             for row in rows

@@ -36,7 +36,7 @@ MOST = 5_000
 # So many are tried while the page is waited for; of more a job tells how far it is.
 AT_ONCE = 500
 IN_ONE_UNIT = 50
-EXAMPLES = 20
+EXAMPLES, OF_EACH = 20, 8
 _RANK = {str(c): place for place, c in enumerate(reversed(Classification))}
 
 
@@ -166,7 +166,7 @@ class WorkflowTrial:
             move = f"{row.classification}>{after.classification}"
             tally.moves[move] = tally.moves.get(move, 0) + 1
             # Examples of every direction, not of the most frequent alone.
-            if len(tally.examples) < EXAMPLES and tally.moves[move] <= EXAMPLES // 4:
+            if len(tally.examples) < EXAMPLES and tally.moves[move] <= OF_EACH:
                 tally.examples.append(self._example(row, mine, after, draft))
 
     def _played(self, row: Any, facts: Sequence[Fact], draft: Workflow) -> Outcome:

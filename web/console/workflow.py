@@ -129,6 +129,7 @@ def import_file() -> Response:
     if file is None or not file.filename:
         raise errors.invalid_field("file", "Choose a file first.")
     content = file.stream.read(LARGEST + 1)
+    file.close()
     drafts = services().workflow_drafts
     draft_id, problems = drafts.begin_from_file(content, file.filename, actor=me().email)
     say(f"Imported as a draft. {len(problems)} places need you." if problems else "Imported.")

@@ -285,7 +285,7 @@ def _find(draft: Draft, number: int) -> Plain:
 
 def _subjects(earlier: list[Plain]) -> list[tuple[str, str]]:
     """What a condition may look at: earlier answers, the source of the visit, the score."""
-    answers = [(f"answer:{one['slug']}", f"Answer to “{one['text']}”") for one in earlier]
+    answers = [(f"answer:{one['slug']}", f"Answer to “{one.get('text', '')}”") for one in earlier]
     sources = [(f"utm:{one.removeprefix('utm_')}", f"Source: {one}") for one in UTM_FIELDS]
     return [*answers, *sources, ("score", "Points so far")]
 

@@ -106,7 +106,9 @@ def variants(tests: Plain) -> list[tuple[str, str]]:
     found = []
     for name, one in tests.items():
         arms = one.get("variants", one) if isinstance(one, dict) else {}
-        names = [chr(65 + place) for place in range(len(arms))] if isinstance(arms, list) else arms
+        if isinstance(arms, list):
+            arms = [chr(65 + place) for place in range(len(arms))]
+        names = arms if isinstance(arms, dict | list) else ()
         found += [(f"{name}:{arm}", f"{name} {arm}") for arm in names]
     return found
 
