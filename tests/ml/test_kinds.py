@@ -111,7 +111,17 @@ def test_kinds_stand_side_by_side_on_leads_they_have_not_seen(leads: Make) -> No
     assert list(by_kind)[:2] == ["blend", "random_forest_smote"] and "base_rate" in by_kind
     loss = {name: one["figures"]["log_loss"][0] for name, one in by_kind.items()}
     assert loss["blend"] < loss["random_forest_smote"] and loss["blend"] < loss["base_rate"]
-    assert said["rows"] == 300 and by_kind["blend"]["seconds"] > 0
+    assert said["rows"] == said["of"] == 300 and by_kind["blend"]["seconds"] > 0
+    assert set(by_kind["base_rate"]["figures"]) == {"auc", "log_loss", "brier"}
+
+
+def test_of_many_leads_some_are_compared(leads: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.compare.MOST_ROWS", 200)
+    known = leads(700)
+
+    said = compare(known.frame, known.won, Choice(), ["boosting"])
+
+    assert (said["rows"], said["of"]) == (200, 700)
 
 
 def test_a_kind_that_is_not_installed_is_refused_with_what_to_do(
