@@ -61,7 +61,9 @@ def _reasked(measured: Measured, workflow: Workflow | None) -> str:
 
 def _behaved(measured: Measured, workflow: Workflow | None) -> str:
     action, subject = str(measured.get("action", "")), str(measured.get("subject", ""))
-    return action_words(action, subject, workflow) if workflow else action.replace("_", " ")
+    if workflow is None:
+        return action.replace("_", " ").capitalize() or "Did something"
+    return action_words(action, subject, workflow)
 
 
 def _profiled(measured: Measured, _: Workflow | None) -> str:

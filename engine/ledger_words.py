@@ -50,7 +50,7 @@ def action_words(action: str, subject: str, workflow: Workflow) -> str:
     if known is Action.CTA_CLICKED:
         labels = {one.id: one.label for one in workflow.calls_to_action}
         return f"Chose “{labels[subject]}”" if subject in labels else "Chose a call to action"
-    return action.replace("_", " ").capitalize()
+    return action.replace("_", " ").capitalize() or "Did something"
 
 
 def question_words(subject: str | int, workflow: Workflow) -> str:

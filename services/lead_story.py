@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from engine.fact_words import Chapter, tell
 from engine.ledger_words import award_words
 from engine.transcript import Line, Said, transcript
-from engine.vocabulary import FactKind
+from engine.vocabulary import Action, FactKind
 from engine.workflow import Workflow
 from errors import NotFound, unknown_lead
 from models import Conversation, Event, Lead, UserBehavior
@@ -24,6 +24,7 @@ from services.resources import Resources
 from services.workflow_service import WorkflowService
 
 PAGE = 60
+_OF_AN_ANSWER = (Action.ANSWERED_QUESTION, Action.QUICK_REPLY, Action.DETAILED_ANSWER)
 # Whose personal half sales wrote itself.
 _NOTED = (FactKind.ACTIVITY_LOGGED, FactKind.FOLLOW_UP_SET)
 
@@ -158,7 +159,9 @@ class ToldLead:
             if row.session_id != best.id:
                 continue
             cause = causes.get(row.event_seq)
-            said = tell(cause.kind, cause.measured, workflow).text if cause else ""
+            # That an answer earned the points of that answer goes without saying.
+            is_plain = row.score_impact > 0 and row.behavior_type in _OF_AN_ANSWER
+            said = "" if cause is None else tell(cause.kind, cause.measured, workflow).text
             text = award_words(
                 row.behavior_type, row.subject, row.score_impact, row.generation, workflow
             )
@@ -166,7 +169,7 @@ class ToldLead:
             found.append(
                 Award(
                     text,
-                    said if said != text else "",
+                    "" if is_plain or said == text else said,
                     row.score_impact,
                     before,
                     total,

@@ -80,9 +80,9 @@ class PipelineService:
         step = SalesStep(self.session, self.resources, lead_id, actor)
         if expected is not None:
             self._refuse_moved(step.lead, expected)
-        self._move(step, stage.name if name is not None else None)
+        moved = self._move(step, stage.name if name is not None else None)
         if ends and step.lead.outcome != stage.kind:
-            self._conclude(step, held, Outcome(stage.kind), None, step.now)
+            self._conclude(step, held, Outcome(stage.kind), None, step.now, audited=not moved)
 
     def snooze(self, lead_id: int, until: datetime | None, *, actor: str) -> None:
         """Let the lead rest until a moment to come; None wakes it."""
@@ -119,12 +119,14 @@ class PipelineService:
             self._refuse_moved(step.lead, expected)
         at = step.happened(occurred_at)
         told = (str(outcome), value, at if occurred_at else step.lead.outcome_at)
-        if told != (step.lead.outcome, step.lead.outcome_value, step.lead.outcome_at):
+        is_news = told != (step.lead.outcome, step.lead.outcome_value, step.lead.outcome_at)
+        if is_news:
             self._conclude(step, held, Outcome(outcome), value, at)
         pipeline = self.stages()
         now_in = pipeline.find(step.lead.stage)
         if now_in is None or now_in.kind != outcome:
-            self._move(step, pipeline.first_of(StageKind(outcome)).name)
+            # Who did it stands in the row of the outcome already.
+            self._move(step, pipeline.first_of(StageKind(outcome)).name, audited=not is_news)
         return {"lead_id": str(lead_id), **outcome_view(step.lead), **step.score()}
 
     def recycle(self, lead_id: int, campaign: str, *, actor: str) -> None:
@@ -192,11 +194,11 @@ class PipelineService:
                 code="moved_meanwhile",
             )
 
-    def _move(self, step: SalesStep, to: str | None) -> None:
-        """The lead in another stage; in an open one its outcome is open again."""
+    def _move(self, step: SalesStep, to: str | None, *, audited: bool = True) -> bool:
+        """The lead in another stage, False if it stood there; an open one reopens its outcome."""
         before = step.lead.stage
         if before == to:
-            return
+            return False
         stage = self._known(to)
         measured: dict[str, Any] = {"from": before, "to": to, "kind": str(stage.kind)}
         columns: dict[str, Any] = {"stage": to, "staged_at": step.now}
@@ -205,7 +207,9 @@ class PipelineService:
             columns |= {"outcome": None, "outcome_value": None, "outcome_at": None}
         step.set(last_activity_at=step.now, **columns)
         step.record(FactKind.LEAD_STAGED, measured)
-        step.audit("lead.staged", measured)
+        if audited:
+            step.audit("lead.staged", measured)
+        return True
 
     def _conclude(
         self,
@@ -214,6 +218,8 @@ class PipelineService:
         outcome: Outcome,
         value: float | None,
         at: datetime,
+        *,
+        audited: bool = True,
     ) -> None:
         """The outcome in the lead and as a fact that closes each of its conversations."""
         before = step.lead.outcome
@@ -227,7 +233,9 @@ class PipelineService:
             self.store.save(one)
             self.store.flush()
         step.set(outcome=str(outcome), outcome_value=value, outcome_at=at)
-        step.audit("outcome.recorded", {"outcome": str(outcome), "value": value, "from": before})
+        if audited:
+            detail = {"outcome": str(outcome), "value": value, "from": before}
+            step.audit("outcome.recorded", detail)
 
     def _lock_sessions(self, lead_id: int) -> list[Held]:
         """The lead's conversations, locked before the lead as a visitor's request locks them.
