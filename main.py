@@ -41,7 +41,10 @@ from web.console import dashboard as console_dashboard
 from web.console import audit as console_audit
 from web.console import board as console_board
 from web.console import board_stages as console_board_stages
+from web.console import calendar as console_calendar
+from web.console import calendar_feed as console_calendar_feed
 from web.console import deliveries as console_deliveries
+from web.console import follow_up as console_follow_up
 from web.console import keys as console_keys
 from web.console import one_time as console_one_time
 from web.console import people as console_people
@@ -93,6 +96,9 @@ PAGES = (
     (console_audit.pages, ""),
     (console_board.pages, ""),
     (console_board_stages.pages, ""),
+    (console_calendar.pages, ""),
+    (console_calendar_feed.pages, ""),
+    (console_follow_up.pages, ""),
     (console_alerts.pages, ""),
     (console_deliveries.pages, ""),
     (console_imports.pages, ""),

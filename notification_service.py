@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import func, select, update
@@ -33,15 +34,18 @@ from integrations.errors import (
     OutcomeUnknown,
     TryLater,
 )
-from lib.clock import iso
+from lib.calendar_file import Entry
+from lib.clock import iso, zone
 from lib.on_class import on_class
 from models import (
     Delivery,
     DeliveryAttempt,
     Destination,
     Event,
+    FollowUp,
     Lead,
     LeadScore,
+    Person,
     UserBehavior,
     WorkspaceSetting,
 )
@@ -53,6 +57,12 @@ log = structlog.get_logger(__name__)
 ASKED = "leadline.asked"
 ALERTS = "alerts"
 ENVIRONMENT = "environment"
+# The source of a destination that is one person's own address: nobody else's news goes there.
+PERSONAL = "person"
+# The trigger of a letter that brings a follow-up into somebody's own calendar.
+INVITATION = "invitation"
+# Follow-ups have a beginning only; calendars want an end.
+LENGTH = timedelta(minutes=30)
 TITLES: dict[str, str] = {
     Trigger.BECAME_SQL: "New sales-qualified lead",
     Trigger.BECAME_HOT: "A lead became hot",
@@ -64,6 +74,7 @@ TITLES: dict[str, str] = {
     Trigger.DEAL_WON: "Deal won",
     Trigger.MODEL_PROMOTED: "A new prediction model answers",
     Trigger.MODEL_RETURNED: "An earlier prediction model is back",
+    INVITATION: "Follow-up",
     "requested": "Lead alert",
     "test": "Test message from Leadline",
     "digest": "What happened since the last summary",
@@ -230,7 +241,11 @@ class NotificationService:
     def _destinations(self) -> Sequence[Destination]:
         places = self.session.scalars(
             select(Destination)
-            .where(Destination.enabled, Destination.deleted_at.is_(None))
+            .where(
+                Destination.enabled,
+                Destination.deleted_at.is_(None),
+                Destination.source != PERSONAL,
+            )
             .order_by(Destination.created_at, Destination.id)
         )
         return [place for place in places if self.resources.address_of(place) is not None]
@@ -313,6 +328,8 @@ class NotificationService:
             return _asked(delivery.id, delivery.trigger, fact)
         if fact.kind == FactKind.DIGEST_MADE:
             return self._digest(delivery, fact)
+        if fact.kind in (FactKind.FOLLOW_UP_DUE, FactKind.FOLLOW_UP_INVITED):
+            return self._about_follow_up(delivery, fact)
         return _notice(delivery.id, delivery.trigger, fact)
 
     def _about_lead(self, identifier: str, trigger: str, fact: Event) -> Alert | None:
@@ -353,6 +370,42 @@ class NotificationService:
             yield "Note", str(cause.personal["note"])
         if trigger == Trigger.DEAL_WON and cause.measured.get("value") is not None:
             yield "Value", f"{cause.measured['value']:,.2f}"
+
+    def _about_follow_up(self, delivery: Delivery, fact: Event) -> Alert | None:
+        """What one person hears of a follow-up: a reminder, or the entry for their calendar."""
+        lead = self.session.get(Lead, fact.lead_id)
+        row = self.session.get(FollowUp, fact.measured["follow_up_id"])
+        if lead is None or lead.deleted_at is not None or row is None:
+            return None
+        is_cancelled = bool(fact.measured.get("cancelled"))
+        entry = None
+        if fact.kind == FactKind.FOLLOW_UP_INVITED:
+            entry = follow_up_entry(row, lead, self.resources, is_cancelled=is_cancelled)
+        title = TITLES[delivery.trigger]
+        return Alert(
+            id=delivery.id,
+            trigger=delivery.trigger,
+            title=f"{title} is off the calendar" if is_cancelled else title,
+            occurred_at=fact.occurred_at,
+            lead_id=lead.id,
+            name=lead.name,
+            company=lead.company,
+            phone=lead.phone,
+            url=self._link(lead.id),
+            details=tuple(self._when_and_note(delivery.destination_id, row)),
+            entry=entry,
+        )
+
+    def _when_and_note(self, destination_id: str, row: FollowUp) -> Iterator[tuple[str, str]]:
+        number = destination_id.removeprefix(f"{PERSONAL}_")
+        person = self.session.get(Person, int(number)) if number.isdecimal() else None
+        try:
+            local = row.due_at.astimezone(zone(person.time_zone if person else None))
+        except ValueError:
+            local = row.due_at
+        yield "When", f"{local:%A}, {local.day} {local:%B %Y, %H:%M} {local.tzname()}"
+        if row.note:
+            yield "Note", row.note
 
     def _digest(self, delivery: Delivery, fact: Event) -> Alert:
         """Everything that waited for this summary, the newest last."""
@@ -536,6 +589,31 @@ def deliver(prepared: Prepared) -> Receipt:
         secrets=prepared.secrets,
         progress=prepared.delivery.progress,
     )
+
+
+def follow_up_entry(
+    row: FollowUp, lead: Lead, resources: Any, *, is_cancelled: bool = False
+) -> Entry:
+    """A follow-up as a calendar takes it: who, where from, and the note; no address, no number."""
+    base: str = resources.settings.APP_URL
+    who = ", ".join(part for part in (lead.name, lead.company) if part) or f"Lead {lead.id}"
+    return Entry(
+        # No two installations make the same: one person may read from both.
+        uid=f"follow-up-{row.id}-{int(row.created_at.timestamp())}@{_host(base)}",
+        starts_at=row.due_at,
+        ends_at=row.due_at + LENGTH,
+        summary=f"Follow-up: {who}",
+        # A calendar takes what is stamped later for the newer word.
+        stamped_at=row.done_at or row.created_at + timedelta(seconds=row.sequence),
+        sequence=row.sequence + is_cancelled,
+        description=row.note or "",
+        url=f"{base}/console/leads/{lead.id}" if base else "",
+        is_cancelled=is_cancelled,
+    )
+
+
+def _host(base: str) -> str:
+    return urlsplit(base).hostname or "leadline.invalid"
 
 
 def _teaches(place: Destination, outcome: Receipt | DeliveryError, now: datetime) -> bool:

@@ -195,6 +195,8 @@ RELAYED = frozenset(
         FactKind.LEAD_STAGED,
         FactKind.ACTIVITY_LOGGED,
         FactKind.FOLLOW_UP_DUE,
+        FactKind.FOLLOW_UP_MOVED,
+        FactKind.FOLLOW_UP_DONE,
         FactKind.OUTCOME_RECORDED,
         FactKind.EXPERIMENT_DECIDED,
         FactKind.TIER_CHANGED,

@@ -45,6 +45,11 @@ def _raise_alerts(services: Services, lead_id: int | None, facts: Sequence[Event
         services.notifications.on_facts(lead_id, facts)
 
 
+def _carry_follow_ups(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
+    if lead_id is not None:
+        services.calendar.on_facts(lead_id, facts)
+
+
 def _count_conversions(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
     for fact in facts:
         services.experiments.on_fact(fact)
@@ -135,6 +140,11 @@ SUBSCRIBERS = (
             }
         ),
         _raise_alerts,
+    ),
+    Subscriber(
+        "calendars",
+        frozenset({FactKind.FOLLOW_UP_MOVED, FactKind.FOLLOW_UP_DONE, FactKind.FOLLOW_UP_DUE}),
+        _carry_follow_ups,
     ),
     Subscriber(
         "experiments",

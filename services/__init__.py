@@ -24,6 +24,8 @@ from services.audit_log import AuditLog
 from services.board_service import BoardService
 from services.campaign_service import CampaignService
 from services.bulk_service import BulkService
+from services.calendar_feeds import CalendarFeeds
+from services.calendar_service import CalendarService
 from services.catalog_service import CatalogService
 from services.delivery_log import DeliveryLog
 from services.destination_service import DestinationService
@@ -192,6 +194,16 @@ class Services:
     def campaigns(self) -> CampaignService:
         """Campaigns and who works them."""
         return self.make(CampaignService)
+
+    @cached_property
+    def calendar(self) -> CalendarService:
+        """Follow-ups by their days."""
+        return self.make(CalendarService)
+
+    @cached_property
+    def calendar_feeds(self) -> CalendarFeeds:
+        """Where calendar programs read them."""
+        return self.make(CalendarFeeds)
 
     @cached_property
     def catalog(self) -> CatalogService:

@@ -20,7 +20,7 @@ from integrations.signing import new_secret
 from lib.clock import iso
 from lib.ids import destination_id
 from models import Destination, Lead
-from notification_service import ALERTS
+from notification_service import ALERTS, PERSONAL
 from outbox import STOPPED, WORKING, NewFact, Wanted
 from services.account_service import AccountService
 from services.delivery_log import DeliveryLog
@@ -213,8 +213,11 @@ class DestinationService:
         return row
 
     def _is_known(self, row: Destination) -> bool:
-        """Whether this process's environment names it, for one that an environment has named."""
-        return self.resources.address_of(row) is not None
+        """Whether this process's environment names it, for one that an environment has named.
+
+        Somebody's own address is no place that others change.
+        """
+        return row.source != PERSONAL and self.resources.address_of(row) is not None
 
     def _mend(self, row: Destination, now: datetime) -> None:
         row.state, row.reason = WORKING, None

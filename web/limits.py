@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 def register(app: Flask, resources: Resources) -> None:
-    """Counts every request under /api and /chat against its address."""
+    """Counts every request under /api, /chat and /calendar against its address."""
     settings = resources.settings
     store = settings.RATE_LIMIT_STORAGE_URL
     limiter = Limiter(
@@ -94,7 +94,7 @@ def address_key() -> str:
 
 
 def _is_free() -> bool:
-    return not request.path.startswith(("/api/", "/chat"))
+    return not request.path.startswith(("/api/", "/chat", "/calendar/"))
 
 
 def _too_many(_error: RateLimitExceeded) -> Response:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from lib.calendar_file import Entry
+
 
 class AddressRefused(ValueError):
     """An address that a channel cannot use; its text is one sentence that says what to do."""
@@ -47,6 +49,8 @@ class Alert:
     details: tuple[tuple[str, str], ...] = ()
     # What machines read: the webhook's `data`.
     payload: Mapping[str, Any] = field(default_factory=dict)
+    # What an invitation brings into the receiver's calendar, or takes out of it.
+    entry: Entry | None = None
     # The alerts of a digest; then the fields above speak of the digest.
     items: tuple[Alert, ...] = ()
 

@@ -19,6 +19,7 @@ from email_validator import EmailNotValidError, validate_email
 from jinja2 import Environment, FileSystemLoader
 
 from integrations.channels.base import Alert
+from lib.calendar_file import CANCEL, REQUEST, Entry, write_calendar
 from lib.text import BLANKS, fold, shorten, strip_controls
 
 LONGEST_SUBJECT = 180
@@ -99,7 +100,26 @@ def compose(alert: Alert, envelope: Envelope) -> EmailMessage:
     left_out = max(len(alert.items) - MOST_ITEMS, 0)
     letter.set_content(_text(alert, cards, left_out, envelope.app_url))
     letter.add_alternative(_html(alert, cards, left_out, envelope.app_url), subtype="html")
+    if alert.entry is not None:
+        _add_invitation(letter, alert.entry, envelope)
     return letter
+
+
+def _add_invitation(letter: EmailMessage, entry: Entry, envelope: Envelope) -> None:
+    """The calendar twice: as a part that mail programs answer to, and as a file for the others.
+
+    The organizer is our own sender, because programs trust an invitation only from its sender.
+    """
+    method = CANCEL if entry.is_cancelled else REQUEST
+    written = write_calendar(
+        [entry],
+        method=method,
+        organizer=parseaddr(envelope.sender)[1],
+        attendee=envelope.recipients[0],
+    )
+    text, params = written.decode(), {"method": method}
+    letter.add_alternative(text, subtype="calendar", charset="utf-8", params=params)
+    letter.add_attachment(written, maintype="application", subtype="ics", filename="invite.ics")
 
 
 def message_id(alert_id: str, address: str, domain: str) -> str:

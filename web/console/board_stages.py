@@ -59,9 +59,7 @@ def stages() -> str:
     return show("board/stages.html", rows=rows, kinds=KINDS, most_days=MOST_DAYS)
 
 
-@pages.page(
-    "/board/stages", methods=("POST",), needs=Permission.LEADS_MANAGE, again=lambda: stages()
-)
+@pages.page("/board/stages", methods=("POST",), needs=Permission.LEADS_MANAGE, again=stages)
 def change_stages() -> Response:
     """Other stages; none that leads stand in goes away under them."""
     said = read(StagesIn)

@@ -1,0 +1,77 @@
+// The calendar: month, week, day and list; an entry is dragged to another moment.
+import { Calendar, type EventDropArg } from "@fullcalendar/core";
+import dayGridPlugin from "@fullcalendar/daygrid";
+import interactionPlugin from "@fullcalendar/interaction";
+import listPlugin from "@fullcalendar/list";
+import timeGridPlugin from "@fullcalendar/timegrid";
+
+import { send } from "../answers";
+
+const NARROW = "(max-width: 48rem)";
+const WALL_CLOCK = 16;
+
+/** Draws the calendar. All times are the reader's wall clock, which the server turns into moments. */
+export function start(element: HTMLElement): void {
+  element.hidden = false;
+  const opened = performance.now();
+  const noon = Date.parse(`${element.dataset.now}Z`);
+  const isNarrow = window.matchMedia(NARROW).matches;
+  const calendar = new Calendar(element, {
+    plugins: [dayGridPlugin, timeGridPlugin, listPlugin, interactionPlugin],
+    // No zone of the browser's: it may be in another one than the reader has chosen.
+    timeZone: "UTC",
+    now: () => new Date(noon + performance.now() - opened).toISOString().slice(0, 19),
+    initialView: isNarrow ? "listWeek" : "dayGridMonth",
+    headerToolbar: {
+      left: "prev,next today",
+      center: "title",
+      right: "dayGridMonth,timeGridWeek,timeGridDay,listWeek",
+    },
+    // Its icons are a font, which the page's policy rightly refuses; so is its window of more.
+    buttonIcons: false,
+    moreLinkClick: "day",
+    buttonText: { prev: "‹", next: "›", today: "Today", month: "Month", week: "Week", day: "Day", list: "List" },
+    firstDay: 1,
+    height: "auto",
+    nowIndicator: true,
+    dayMaxEvents: 4,
+    scrollTime: "08:00:00",
+    slotMinTime: "06:00:00",
+    slotMaxTime: "22:00:00",
+    slotEventOverlap: false,
+    allDaySlot: false,
+    defaultTimedEventDuration: "00:30",
+    eventDurationEditable: false,
+    eventTimeFormat: { hour: "2-digit", minute: "2-digit", hour12: false },
+    slotLabelFormat: { hour: "2-digit", minute: "2-digit", hour12: false },
+    noEventsText: "Nothing is planned here.",
+    events: (wanted, show, fail) => void load(element, wanted.startStr, wanted.endStr).then(show, fail),
+    eventDidMount: ({ event, el }) => {
+      if (event.extendedProps.note) el.title = String(event.extendedProps.note);
+    },
+    eventDrop: (dropped) => void move(dropped),
+    dateClick: ({ dateStr }) => open(element.dataset.new, dateStr),
+  });
+  calendar.render();
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) calendar.refetchEvents();
+  });
+}
+
+async function load(element: HTMLElement, start: string, end: string): Promise<object[]> {
+  const query = new URLSearchParams({ start, end });
+  const reply = await fetch(`${element.dataset.events}&${query}`, { headers: { "HX-Request": "true" } });
+  const elsewhere = reply.headers.get("HX-Redirect");
+  if (elsewhere) window.location.assign(elsewhere);
+  if (!reply.ok) throw new Error("no entries");
+  return (await reply.json()) as object[];
+}
+
+async function move({ event, revert }: EventDropArg): Promise<void> {
+  const isTaken = await send(`${event.url}/move`, { due_at: event.startStr.slice(0, WALL_CLOCK) });
+  if (!isTaken) revert();
+}
+
+function open(path: string | undefined, day: string): void {
+  if (path) window.location.assign(`${path}?${new URLSearchParams({ at: day.slice(0, WALL_CLOCK) })}`);
+}
