@@ -201,7 +201,9 @@ class NotificationService:
     def on_model_changed(self, fact: Event) -> None:
         """Tell who wants to know that another model answers from now on."""
         trigger, settings = trigger_of(fact.kind), self.settings()
-        if trigger is None:
+        # Points that are calibrated anew, perhaps each night, are no other model to anybody.
+        is_same = fact.measured.get("label") == fact.measured.get("replaced_label") == "rules"
+        if trigger is None or is_same:
             return
         now = self.resources.clock.now()
         wanted = [

@@ -176,6 +176,7 @@ class ModelStore:
             "rows": row.card.get("rows"),
             "wins": row.card.get("wins"),
             "replaced": replaced,
+            "replaced_label": self._get(replaced).label if replaced else None,
             "by": by,
             "reasons": list(reasons),
         }

@@ -53,6 +53,21 @@ def test_a_promotion_is_told_to_who_hears_all_or_names_it(lite: Caller) -> None:
     assert said["By"] == "key tests"
 
 
+def test_points_that_are_calibrated_anew_are_no_news(lite: Caller) -> None:
+    place(lite)
+    plant_many(lite, 20)
+    first = train(lite)
+    assert first["label"] == "rules" and len(told(lite)) == 1
+    plant_many(lite, 20, seed=8)
+
+    second = train(lite)
+
+    assert second["promoted"] is True and second["model_id"] != first["model_id"]
+    assert len(told(lite)) == 1
+    facts = lite.rows("SELECT kind FROM events WHERE kind = 'model.promoted'")
+    assert len(facts) == 2
+
+
 def test_a_promotion_that_is_switched_off_is_told_to_nobody(lite: Caller) -> None:
     place(lite)
     lite.staff("POST", "/api/alerts/config", {"triggers": {"model_promoted": False}})
