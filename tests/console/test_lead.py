@@ -324,7 +324,7 @@ def test_the_history_is_filtered_and_paged(small: Office) -> None:
     older = re.search(r'href="([^"]*before=\d+)#history"', page.text)
     assert older
     second = sam.client.get(older[1].replace("&amp;", "&")).text
-    assert "Note number 3." in second and "Earlier" not in plain(second)
+    assert "Note number 3." in second and "before=" not in second
     assert sam.get(f"/console/leads/{lead}", show="nonsense").status_code == 404
 
 
