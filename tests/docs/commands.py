@@ -76,7 +76,7 @@ def run(
         env=dict(environment),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     printed = done.stdout.split(f"{MARK}\n")[1:]
