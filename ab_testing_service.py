@@ -190,32 +190,25 @@ class ABTestingService:
         """
         row = self._session_row(session_id)
         self._test(row, test_name)
-        reply = {
+        reply: dict[str, Any] = {
             "session_id": session_id,
             "test_name": test_name,
             "conversion_type": conversion_type,
         }
         if conversion_type.lower() in SERVER_OUTCOMES:
-            return {
-                **reply,
-                "logged": False,
-                "reason": "The server counts this outcome itself.",
-            }
+            return {**reply, "logged": False, "reason": "The server counts this outcome itself."}
         if row.suspicion in UNCOUNTED:
             return {**reply, "logged": False, "reason": "A preview is not counted."}
-        unit = self.draws.unit_of(Arrival(row.id, row.visitor_id))
-        exposure = self._exposures(unit, [test_name], self.resources.clock.now())
-        if not exposure:
-            return {
-                **reply,
-                "logged": False,
-                "reason": "This visitor has not seen the test.",
-            }
-        reply["variant"] = exposure[0].arm
-        if claimed is not None and claimed != exposure[0].arm:
-            log.warning("a client claims another arm", experiment=test_name, claimed=claimed[:64])
         now = self.resources.clock.now()
-        if not self._convert(row, exposure[0], conversion_type, value, now):
+        unit = self.draws.unit_of(Arrival(row.id, row.visitor_id))
+        exposure = next(iter(self._exposures(unit, [test_name], now)), None)
+        if exposure is None:
+            reason = "This visitor has not seen the test."
+            return {**reply, "logged": False, "reason": reason}
+        if claimed is not None and claimed != exposure.arm:
+            log.warning("a client claims another arm", experiment=test_name, claimed=claimed[:64])
+        reply["variant"] = exposure.arm
+        if not self._convert(row, exposure, conversion_type, value, now):
             return {**reply, "logged": False, "reason": "This was counted before."}
         return {**reply, "logged": True}
 
