@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def replace_part(part: str, fragment: Plain, mark: str | None = None) -> Edit:
         if part == "beginning":
             said = [one["value"] for one in replies]
             greeting = {**changed.get("greeting", {}), "replies": said}
-            changed = _renamed({**changed, "greeting": greeting}, ("replies",), _names(replies))
+            changed = renamed({**changed, "greeting": greeting}, ("replies",), _names(replies))
         return in_order(changed), tests
 
     return Edit(part, lambda workflow: look_at(workflow, part), make, mark)
@@ -91,7 +92,7 @@ def find_question(workflow: Plain, number: int) -> Plain:
     """The question of an id; Gone if there is none."""
     for one in workflow.get("questions", ()):
         if one["id"] == number:
-            return dict(one)
+            return copy.deepcopy(dict(one))
     raise Gone
 
 
@@ -108,10 +109,10 @@ def replace_question(number: int, fragment: Plain, mark: str | None = None) -> E
         questions = [after if one["id"] == number else one for one in workflow["questions"]]
         changed = {**workflow, "questions": _followed(questions, before["slug"], after, names)}
         if not after.get("options_from"):
-            changed = _renamed(changed, ("questions", before["slug"], "options"), names)
+            changed = renamed(changed, ("questions", before["slug"], "options"), names)
         slugs = {one["slug"]: one["slug"] for one in workflow["questions"]}
         slugs[before["slug"]] = after["slug"]
-        changed = _renamed(changed, ("questions",), slugs)
+        changed = renamed(changed, ("questions",), slugs)
         return in_order(changed), _ordered_anew(tests, slugs)
 
     return Edit(f"question {number}", lambda workflow: find_question(workflow, number), make, mark)
@@ -134,7 +135,7 @@ def remove_question(number: int) -> Edit:
         find_question(workflow, number)
         questions = [one for one in workflow["questions"] if one["id"] != number]
         slugs = {one["slug"]: one["slug"] for one in questions}
-        changed = _renamed({**workflow, "questions": questions}, ("questions",), slugs)
+        changed = renamed({**workflow, "questions": questions}, ("questions",), slugs)
         return in_order(changed), _ordered_anew(tests, slugs)
 
     return Edit("questions", lambda workflow: None, make)
@@ -224,8 +225,11 @@ def _names(rows: Iterable[Any]) -> dict[str, str]:
     }
 
 
-def _renamed(workflow: Plain, path: Sequence[str], names: Mapping[str, str]) -> Plain:
-    """Each language's texts at a path under their new keys, without those of what is gone."""
+def renamed(workflow: Plain, path: Sequence[str], names: Mapping[str, str]) -> Plain:
+    """A workflow whose translations have the texts at a path under their new keys.
+
+    Those of what is gone are left out.
+    """
     translations = {
         locale: _with_keys(texts, path, names)
         for locale, texts in workflow.get("translations", {}).items()

@@ -184,7 +184,8 @@ def _look(raw: Any) -> Plain:
         del widget["position"]
     if theme.get("scheme") == "auto":
         del theme["scheme"]
-    return {**{key: one for key, one in widget.items() if key != "theme"}, "theme": theme}
+    kept = {key: one for key, one in widget.items() if key != "theme"}
+    return {**kept, "theme": theme} if theme else kept
 
 
 def _with_texts(part: Plain, name: str) -> Plain:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.vocabulary import DEFAULT_POINTS, Action
-from engine.workflow_edits import LANGUAGES, QUESTIONS, part_of_place
+from engine.workflow_edits import LANGUAGES, QUESTIONS, part_of_place, renamed
 from engine.workflow_shape import Plain
 from lib.text import fold, shorten
 
@@ -179,13 +179,10 @@ def _question(before: Plain, after: Plain, old: Plain, new: Plain) -> Iterator[s
 def _options(before: Sequence[Plain], after: Sequence[Plain]) -> Iterator[str]:
     was = {one["value"]: one for one in before}
     now = {one["value"]: one for one in after}
-    gone, come = [v for v in was if v not in now], [v for v in now if v not in was]
-    if len(before) == len(after) and len(gone) == len(come) and gone:
-        values = zip([one["value"] for one in before], [one["value"] for one in after], strict=True)
-        pairs = [(a, b) for a, b in values if a != b]
-        if {a for a, _ in pairs} == set(gone):
-            yield from (f"option {_quoted(a)} is now {_quoted(b)}" for a, b in pairs)
-            gone, come = [], []
+    names = _new_names(list(was), list(now))
+    yield from (f"option {_quoted(a)} is now {_quoted(b)}" for a, b in names.items())
+    gone = [value for value in was if value not in now and value not in names]
+    come = [value for value in now if value not in was and value not in names.values()]
     yield from (f"option {_quoted(value)} removed" for value in gone)
     yield from (f"option {_quoted(value)} added" for value in come)
     kept = [value for value in now if value in was]
@@ -198,6 +195,12 @@ def _options(before: Sequence[Plain], after: Sequence[Plain]) -> Iterator[str]:
             yield f"option {_quoted(value)} {takes} whatever fits no other"
     if kept != [value for value in was if value in now]:
         yield "options in another order: " + ", ".join(_quoted(value) for value in now)
+
+
+def _new_names(before: Sequence[str], after: Sequence[str]) -> dict[str, str]:
+    """What has another name in the same place, where neither name stands elsewhere."""
+    pairs = zip(before, after, strict=False)
+    return {a: b for a, b in pairs if a not in after and b not in before}
 
 
 def _takes_rest(option: Plain) -> bool:
@@ -235,7 +238,8 @@ def _points(old: Plain, new: Plain) -> Iterator[str]:
 
 
 def _languages(old: Plain, new: Plain) -> Iterator[str]:
-    before, after = old.get("translations", {}), new.get("translations", {})
+    before = _followed(old, new).get("translations", {})
+    after = new.get("translations", {})
     for locale in dict.fromkeys([*before, *after]):
         if locale not in after:
             yield f"Language {locale} removed"
@@ -246,6 +250,25 @@ def _languages(old: Plain, new: Plain) -> Iterator[str]:
             for path in dict.fromkeys([*was, *now]):
                 if was.get(path) != now.get(path):
                     yield f"{locale}, {path}: {_from_to(was.get(path), now.get(path))}"
+
+
+def _followed(old: Plain, new: Plain) -> Plain:
+    """The older workflow, its translations under the names that things have in the newer one."""
+    after = {one["id"]: one for one in new.get("questions", ())}
+    slugs = {}
+    for one in old.get("questions", ()):
+        if one["id"] not in after:
+            continue
+        slugs[one["slug"]] = after[one["id"]]["slug"]
+        values = [option["value"] for option in one.get("options", ())]
+        others = [option["value"] for option in after[one["id"]].get("options", ())]
+        if values and others:
+            names = {value: value for value in values if value in others}
+            names |= _new_names(values, others)
+            old = renamed(old, ("questions", one["slug"], "options"), names)
+    replies = [workflow.get("greeting", {}).get("replies", []) for workflow in (old, new)]
+    kept = {reply: reply for reply in replies[0] if reply in replies[1]} | _new_names(*replies)
+    return renamed(renamed(old, ("questions",), slugs), ("replies",), kept)
 
 
 def _tests(old: Plain, new: Plain) -> Iterator[str]:
