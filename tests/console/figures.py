@@ -30,7 +30,7 @@ OPTIONS: dict[int, list[Any]] = {
 }
 
 
-def play(ours: Office, *, sessions: int = 28, seed: int = 7) -> None:
+def play(ours: Office, *, sessions: int = 24, seed: int = 7) -> None:
     """Visitors come and go, two people sell; all of it through the doors that they use."""
     chance = random.Random(seed)
     clock = ours.clock
@@ -38,8 +38,10 @@ def play(ours: Office, *, sessions: int = 28, seed: int = 7) -> None:
     for name in ("Sam", "Sue"):
         ours.hire(name, "sales")
     begun = FIRST.timestamp()
-    moments = sorted(begun + chance.random() * DAYS * 86400 for _ in range(sessions))
-    for moment in moments:
+    moments = [begun + chance.random() * DAYS * 86400 for _ in range(sessions)]
+    # Half an hour after midnight in Berlin, before and after the clocks go back.
+    late = [datetime(2026, 10, day, hour, 30, tzinfo=UTC) for day, hour in ((23, 22), (26, 23))]
+    for moment in sorted([*moments, *(one.timestamp() for one in late)]):
         clock.set(datetime.fromtimestamp(moment, UTC))
         _visit(ours, chance)
     clock.set(FIRST + timedelta(days=DAYS + 1))

@@ -19,6 +19,9 @@ from web.unit_of_work import services
 
 pages = Pages("campaigns", __name__)
 LARGEST_GOAL = 10_000_000
+A_DAY = validate.Range(
+    date(2000, 1, 1), date(2999, 12, 31), error="A day lies in the years 2000 to 2999."
+)
 
 
 class CampaignForm(marshmallow.Schema):
@@ -35,8 +38,8 @@ class CampaignForm(marshmallow.Schema):
         error_messages={"required": "A campaign needs a name."},
     )
     description = fields.String(load_default=None, validate=validate.Length(max=2000))
-    starts_on = fields.Date(load_default=None)
-    ends_on = fields.Date(load_default=None)
+    starts_on = fields.Date(load_default=None, validate=A_DAY)
+    ends_on = fields.Date(load_default=None, validate=A_DAY)
     goal = fields.Integer(
         load_default=None,
         validate=validate.Range(1, LARGEST_GOAL, error="A goal is at least 1 lead."),
@@ -157,11 +160,8 @@ def _moment(day: date | None, *, days: int) -> datetime | None:
     """The begin of a day of the reader, or (days=1) its last second."""
     if day is None:
         return None
-    try:
-        text = datetime.combine(day + timedelta(days=days), time()).isoformat("minutes")
-        return wording.from_local(text) - timedelta(seconds=days)
-    except OverflowError:
-        return None
+    text = datetime.combine(day + timedelta(days=days), time()).isoformat(timespec="minutes")
+    return wording.from_local(text) - timedelta(seconds=days)
 
 
 def _local_day(moment: datetime | None) -> str:
