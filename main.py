@@ -49,9 +49,12 @@ from web.console import keys as console_keys
 from web.console import one_time as console_one_time
 from web.console import people as console_people
 from web.console import profile as console_profile
+from web.console import duplicates as console_duplicates
 from web.console import imports as console_imports
 from web.console import lead as console_lead
+from web.console import lead_entry as console_lead_entry
 from web.console import lead_work as console_lead_work
+from web.console import leads as console_leads
 from web.console import now as console_now
 from web.console import privacy as console_privacy
 from web.console import setting as console_setting
@@ -87,6 +90,9 @@ PAGES = (
     (console_campaigns.pages, ""),
     (console_agents.pages, ""),
     (console_now.pages, ""),
+    (console_leads.pages, ""),
+    (console_lead_entry.pages, ""),
+    (console_duplicates.pages, ""),
     (console_lead.pages, ""),
     (console_lead_work.pages, ""),
     (console_profile.pages, ""),

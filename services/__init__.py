@@ -39,6 +39,7 @@ from services.import_desk import ImportDesk
 from services.import_service import ImportService
 from services.job_service import JobService
 from services.lead_book import LeadBook
+from services.lead_choices import LeadChoices
 from services.lead_export import LeadExport
 from services.lead_list import LeadList
 from services.lead_moment import LeadMoment
@@ -90,6 +91,7 @@ __all__ = [
     "ImportService",
     "JobService",
     "LeadBook",
+    "LeadChoices",
     "LeadExport",
     "LeadList",
     "LeadScores",
@@ -263,6 +265,11 @@ class Services:
     def lead_table(self, reader: str) -> LeadTable:
         """Leads by a view, for somebody of this address."""
         return LeadTable(self.session, self.resources, reader=reader)
+
+    @cached_property
+    def lead_choices(self) -> LeadChoices:
+        """What leads can be filtered by."""
+        return self.make(LeadChoices)
 
     @cached_property
     def saved_views(self) -> SavedViews:

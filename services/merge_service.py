@@ -116,6 +116,14 @@ class MergeService:
             found += [Alike(by, tuple(ids)) for ids in groups.values()]
         return list({one.ids: one for one in found}.values())
 
+    def named(self, lead_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """What tells leads that are alike from one another, the oldest first."""
+        mine = select(Lead).where(Lead.id.in_(lead_ids), *is_visible()).order_by(Lead.id)
+        columns = ("id", "name", "email", "phone", "company", "source", "created_at")
+        return [
+            {name: getattr(lead, name) for name in columns} for lead in self.session.scalars(mine)
+        ]
+
     def preview(self, kept_id: int, other_id: int) -> Preview:
         """Both side by side; the kept one's word stands where it has any."""
         kept, other = self._pair(kept_id, other_id)

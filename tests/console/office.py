@@ -32,7 +32,7 @@ class Visit:
     def get(self, path: str, *, part: bool = False, **query: Any) -> TestResponse:
         """A page; as a part of one, as htmx asks for it, if `part`."""
         headers = {"HX-Request": "true"} if part else {}
-        return self.client.get(path, query_string=query, headers=headers)
+        return self.client.get(path, query_string=query or None, headers=headers)
 
     def post(
         self,
