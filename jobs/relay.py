@@ -32,9 +32,10 @@ FACTS_AT_ONCE = 100
 DELIVERIES_AT_ONCE = 10
 QUERY_CANCELED = "57014"
 LONGEST_UNIT = 0.1
-# SQLite lets in who happens to ask while nobody writes, and who waits asks every 50 ms or so:
-# without a breath after a unit of this length a long queue would lock every visitor out.
-BREATH = 0.06
+# SQLite lets in who happens to ask while nobody writes, and who has waited for a quarter of a
+# second asks every 100 ms: without a breath of more than that after a unit of some length a long
+# queue would lock every visitor out.
+LONG_UNIT, BREATH = 0.05, 0.11
 # The longest that one sending may take; a lease with less left is given back.
 LONGEST_SENDING = timedelta(seconds=20)
 
@@ -184,7 +185,7 @@ class RelayThreads:
                 self._stopping.wait(self.pause)
             if not found:
                 self.resources.doorbell.wait(heard, self.pause)
-            elif time.monotonic() - started > BREATH:
+            elif time.monotonic() - started > LONG_UNIT:
                 self._stopping.wait(self._breath)
 
 

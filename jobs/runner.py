@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 import services
 from config import Settings, SettingsError, load_settings
 from errors import Unavailable
-from jobs.relay import RelayThreads
+from jobs.relay import BREATH, RelayThreads
 from jobs.schedule import Row, schedule
 from jobs.tasks import Worker
 from lib import logging
@@ -149,7 +149,8 @@ class JobThread:
     ) -> None:
         self.resources = resources
         self.pause = pause
-        self._worker = worker or Worker(resources)
+        is_sqlite = resources.engine.dialect.name == "sqlite"
+        self._worker = worker or Worker(resources, breath=BREATH if is_sqlite else 0.0)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 

@@ -177,9 +177,17 @@ class Worker:
     that counts was done once, whoever is killed or comes back from the dead.
     """
 
-    def __init__(self, resources: Resources, kinds: Mapping[str, Task | Prepared] = KINDS) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        kinds: Mapping[str, Task | Prepared] = KINDS,
+        *,
+        breath: float = 0.0,
+    ) -> None:
         self.resources = resources
         self.kinds = kinds
+        # Seconds after each unit in which others have the database to themselves.
+        self.breath = breath
 
     def work(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Run the job that has waited longest; how many there were."""
@@ -192,6 +200,7 @@ class Worker:
                 log.error("a job is given up", job=job.id, kind=job.kind)
                 return 1
         while self._go_on(job):
+            time.sleep(self.breath)
             if stopping():
                 with unit_of_work(self.resources) as services:
                     services.jobs.give_back(job)
