@@ -233,6 +233,9 @@ class _Sale:
         demo.pipeline.set_stage(self.id, "Contacted", actor=self.rep)
         if self.chance.random() < (0.08 if self.will_buy else 0.45):
             return [self._later(demo, self.lose, 1, 6)]
+        # Some buy on the phone: else whoever ended soon would nearly always have ended badly.
+        if self.will_buy and self.chance.random() < 0.4:
+            return [self._later(demo, self.win, 1, 6)]
         demo.diary.set_follow_up(
             self.id, _in_office(demo.clock.now() + timedelta(days=3)), actor=self.rep
         )

@@ -154,7 +154,7 @@ def _visitor(chance: random.Random, number: int, at: datetime) -> Visitor:
         campaign=chance.choice(campaigns) if campaigns and chance.random() < 0.8 else None,
         user_agent=PHONES if mobile else DESKS,
         locale=chance.choices(("en-IN", "hi-IN", "en-GB"), (0.78, 0.16, 0.06))[0],
-        patience=min(0.98, patience - 0.03 + 0.008 * leaning - (0.012 if mobile else 0.0)),
+        patience=min(0.98, patience - 0.055 + 0.008 * leaning - (0.012 if mobile else 0.0)),
         business=business[0],
         size=size[0],
         sales=sales[0],
