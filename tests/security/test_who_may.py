@@ -75,6 +75,7 @@ POLICY = {
     "POST /api/experiments/<experiment>/pause": Scope.EXPERIMENTS_WRITE,
     "POST /api/experiments/<experiment>/stop": Scope.EXPERIMENTS_WRITE,
     "POST /api/experiments/<experiment>/decide": Scope.EXPERIMENTS_WRITE,
+    "GET /api/experiments/<experiment>/power": Scope.EXPERIMENTS_READ,
     "GET /api/experiments/<experiment>/results": Scope.EXPERIMENTS_READ,
     "GET /api/experiments/<experiment>/rows": Scope.EXPERIMENTS_READ,
     "GET /api/widget/config": OPEN,
