@@ -52,9 +52,10 @@ def calendar() -> Response:
     nonce = secrets.token_urlsafe(18)
     text = show("calendar/calendar.html", nonce=nonce, **calendar_context())
     reply = make_response(text)
-    # The calendar component writes its own style element; on this page alone, by this word alone.
-    styles = f"style-src 'self' 'nonce-{nonce}'"
-    reply.headers["Content-Security-Policy"] = POLICY.replace("style-src 'self'", styles)
+    # The calendar component writes its own style element, by this word alone, and in it a font.
+    styles = POLICY.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
+    policy = styles.replace("font-src 'self'", "font-src 'self' data:")
+    reply.headers["Content-Security-Policy"] = policy
     return reply
 
 

@@ -27,7 +27,7 @@ export function start(element: HTMLElement): void {
       center: "title",
       right: "dayGridMonth,timeGridWeek,timeGridDay,listWeek",
     },
-    // Its icons are a font, which the page's policy rightly refuses; so is its window of more.
+    // Its icons are letters of a font, which a screen reader reads out; so is that of its window.
     buttonIcons: false,
     moreLinkClick: "day",
     buttonText: { prev: "‹", next: "›", today: "Today", month: "Month", week: "Week", day: "Day", list: "List" },
