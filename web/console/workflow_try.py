@@ -110,7 +110,6 @@ def try_on_past(draft_id: int) -> str:
         job=job,
         result=found and _result(found),
         actions=ACTIONS,
-        has_lead_page="console_leads.lead" in current_app.view_functions,
     )
 
 
