@@ -3,7 +3,8 @@
 Everything is measured in turns, in one run, so that the ratios hold on a machine that others use
 too. `--open-loop` sends 400 steps a second by the clock, `--growth N` fills the database up to N
 leads and measures again, `--start` times the start and weighs a worker, `--alerts` measures what
-alerts cost; without any of these the table comes first and the alerts after it.
+alerts cost, `--console` times the list of leads; without any of these the table comes first and
+the alerts after it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from lib import logging
 from tests.bench import stage
 from tests.bench.alerts import figures
+from tests.bench.console import pages
 from tests.bench.load import Measured, closed_loop, open_loop, request
 from tests.bench.stage import ANSWERS, Served, answers, cpu_seconds, start_sessions
 from tests.servers.postgres import PostgresServer, binaries
@@ -86,12 +88,15 @@ def main() -> None:
     parser.add_argument("--growth", type=int, metavar="LEADS")
     parser.add_argument("--start", action="store_true")
     parser.add_argument("--alerts", action="store_true")
+    parser.add_argument("--console", nargs="?", type=int, const=100_000, metavar="LEADS")
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--talks", type=int, default=60)
     chosen = parser.parse_args()
     logging.configure("ERROR")
     if chosen.start:
         start_up()
+    elif chosen.console:
+        pages(chosen.console, _fill)
     elif chosen.growth:
         growth(chosen.growth, chosen.seconds)
     elif chosen.open_loop:
