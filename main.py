@@ -56,6 +56,7 @@ from web.console import lead_entry as console_lead_entry
 from web.console import lead_work as console_lead_work
 from web.console import leads as console_leads
 from web.console import now as console_now
+from web.console import models as console_models
 from web.console import privacy as console_privacy
 from web.console import setting as console_setting
 from web.console import workflow as console_workflow
@@ -109,6 +110,7 @@ PAGES = (
     (console_deliveries.pages, ""),
     (console_imports.pages, ""),
     (console_privacy.pages, ""),
+    (console_models.pages, ""),
     (told.pages, ""),
     (console_workflow.pages, ""),
     (console_workflow_draft.pages, ""),

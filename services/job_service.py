@@ -72,6 +72,12 @@ class JobService:
             "error": job.error,
         }
 
+    def latest(self, kind: str) -> dict[str, Any] | None:
+        """The job of this kind that was asked for last, None if there was none."""
+        newest = select(Job.id).where(Job.kind == kind).order_by(Job.created_at.desc(), Job.id)
+        identifier = self.session.scalar(newest.limit(1))
+        return None if identifier is None else self.get(identifier)
+
     def waiting(self) -> int:
         """How many jobs are due and nobody has begun, or whoever had is gone."""
         due = Job.due_at <= self.resources.clock.now()
