@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from engine.queue import REST, RETRY_HOT, SOON, UNANSWERED, Standing, Task, tasks
 from engine.stages import Pipeline
-from engine.vocabulary import Action, ActivityKind, Classification, FactKind, StageKind
-from models import Activity, Conversation, Event, FollowUp, Lead, ScorePoint
+from engine.vocabulary import Action, ActivityKind, Classification, FactKind, Profile, StageKind
+from models import Activity, Conversation, Event, FollowUp, Lead, LeadScore, ScorePoint
 from services.lead_list import LOGGED_SIGNALS
 from services.lead_scores import LeadScores
 from services.lead_visibility import is_visible
@@ -24,6 +24,8 @@ from services.resources import Resources
 
 # Of each kind of reason so many leads are read, the highest scores first; the others are counted.
 MOST = 200
+# The profiles whose scores stand in rows of their own.
+STORED = (Profile.CRM_RULES, Profile.ENGAGEMENT_WEIGHTED)
 # Leads of the fair-chance lane are looked for among the newest.
 NEWEST, RECENT = 500, timedelta(days=30)
 # A literal, for only so SQLite finds the partial index of these facts.
@@ -67,7 +69,10 @@ class ActionQueue:
         self.resources = resources
         self.now = resources.clock.now()
         self.queue = LeadScores(session, resources).queue()
-        self.score = self.queue.column()
+        # Joined, not asked for lead by lead: a whole workspace is sorted by it.
+        self._is_stored = self.queue.profile in STORED
+        stored = func.round(func.coalesce(LeadScore.score, 0.0) * 10) / 10
+        self.score = stored if self._is_stored else self.queue.column()
 
     def find(self, scope: Scope, *, today: datetime) -> Now:
         """The queue; `today` is when the reader's day began."""
@@ -94,24 +99,23 @@ class ActionQueue:
 
     def _due(self, scope: Scope) -> tuple[Sequence[int], int]:
         """Hot, warm and sales qualified leads that wait for somebody."""
-        touched, seen, planned = self._touched, self._seen, self._planned
+        touched, planned = self._touched, self._planned
         retry = touched.c.at <= self.now - RETRY_HOT
         waits = or_(
             touched.c.at.is_(None),
-            seen.c.at > touched.c.at,
+            and_(Lead.last_activity_at > touched.c.at, _was_seen_after(touched.c.at)),
             touched.c.heard > touched.c.at,
             and_(or_(touched.c.reached.is_(None), touched.c.reached < touched.c.at), retry),
         )
         unplanned = or_(
             planned.c.due.is_(None),
             planned.c.due <= self.now + SOON,
-            seen.c.at > planned.c.made,
+            _was_seen_after(planned.c.made),
         )
         wanted = or_(self.score >= self.queue.warm, Lead.lead_classification == Classification.SQL)
         return self._page(
             select(Lead.id, func.count().over())
             .outerjoin(touched, touched.c.lead_id == Lead.id)
-            .outerjoin(seen, seen.c.lead_id == Lead.id)
             .outerjoin(planned, planned.c.lead_id == Lead.id)
             .where(*self._open(scope), wanted, waits, unplanned)
             .order_by(self.score.desc(), Lead.id)
@@ -139,17 +143,19 @@ class ActionQueue:
         over = [self._is_over(stage.name, stage.limit_days) for stage in self._limited]
         if not over:
             return [], 0
-        touched, planned = self._touched, self._planned
+        contacted = select(Activity.id).where(
+            Activity.lead_id == Lead.id,
+            Activity.kind.not_in(NO_CONTACT),
+            Activity.occurred_at > self.now - REST,
+        )
+        planned = select(FollowUp.id).where(
+            FollowUp.lead_id == Lead.id,
+            FollowUp.done_at.is_(None),
+            FollowUp.due_at > self.now + SOON,
+        )
         return self._page(
             select(Lead.id, func.count().over())
-            .outerjoin(touched, touched.c.lead_id == Lead.id)
-            .outerjoin(planned, planned.c.lead_id == Lead.id)
-            .where(
-                *self._open(scope),
-                or_(*over),
-                or_(touched.c.at.is_(None), touched.c.at <= self.now - REST),
-                or_(planned.c.due.is_(None), planned.c.due <= self.now + SOON),
-            )
+            .where(*self._open(scope), or_(*over), ~contacted.exists(), ~planned.exists())
             .order_by(self.score.desc(), Lead.id)
         )
 
@@ -170,8 +176,15 @@ class ActionQueue:
         return {lead_id for lead_id in newest if decided.lane_of(lead_id)}
 
     def _page(self, statement: Select[int, int]) -> tuple[Sequence[int], int]:
-        rows = self.session.execute(statement.limit(MOST)).all()
+        rows = self.session.execute(self._with_scores(statement).limit(MOST)).all()
         return [row[0] for row in rows], rows[0][1] if rows else 0
+
+    def _with_scores(self, statement: Select[Any, Any]) -> Select[Any, Any]:
+        """The statement with the row that the score stands in, where the lead itself has none."""
+        if not self._is_stored:
+            return statement
+        mine = and_(LeadScore.lead_id == Lead.id, LeadScore.profile == str(self.queue.profile))
+        return statement.outerjoin(LeadScore, mine)
 
     def _open(self, scope: Scope) -> list[ColumnElement[bool]]:
         rests = or_(Lead.snoozed_until.is_(None), Lead.snoozed_until <= self.now)
@@ -199,12 +212,6 @@ class ActionQueue:
         return select(Activity.lead_id, *_contacts()).group_by(Activity.lead_id).subquery()
 
     @cached_property
-    def _seen(self) -> Any:
-        """When each lead was last in a conversation."""
-        last = func.max(Conversation.last_activity_at).label("at")
-        return select(Conversation.lead_id, last).group_by(Conversation.lead_id).subquery()
-
-    @cached_property
     def _planned(self) -> Any:
         """The next follow-up of each lead that has one."""
         due, made = func.min(FollowUp.due_at), func.max(FollowUp.created_at)
@@ -216,9 +223,8 @@ class ActionQueue:
 
     def _details(self, ids: Iterable[int], woken: Mapping[int, datetime]) -> list[_Known]:
         wanted = sorted(ids)
-        rows = self.session.execute(
-            select(Lead, self.score.label("score")).where(Lead.id.in_(wanted))
-        ).all()
+        found = select(Lead, self.score.label("score")).where(Lead.id.in_(wanted))
+        rows = self.session.execute(self._with_scores(found)).all()
         contacts = self._contacts(wanted)
         plans = self._plans(wanted)
         reached = self._tier_since({lead.id: (lead, score) for lead, score in rows})
@@ -375,6 +381,14 @@ def _contacts() -> tuple[Any, Any, Any]:
         func.max(case((reached, at))).label("reached"),
         func.max(case((heard, at))).label("heard"),
     )
+
+
+def _was_seen_after(moment: Any) -> ColumnElement[bool]:
+    """Whether the lead was in a conversation later than that."""
+    later = select(Conversation.id).where(
+        Conversation.lead_id == Lead.id, Conversation.last_activity_at > moment
+    )
+    return later.exists()
 
 
 def _of(scope: Scope) -> list[ColumnElement[bool]]:

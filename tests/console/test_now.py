@@ -186,6 +186,19 @@ def test_the_statements_find_exactly_who_the_rules_would_keep(ours: Office) -> N
     assert set(causes(ours)) == ours.ask(brute)
 
 
+def test_the_queue_follows_the_profile_that_ranks_leads(ours: Office) -> None:
+    lead = talk(ours)
+    wanted = {"queue_profile": "crm_rules"}
+    alice = ours.alice
+    headers = {"X-CSRF-Token": alice.token}
+    assert alice.client.post("/api/alerts/config", json=wanted, headers=headers).status_code == 200
+    renew(ours, lead)
+
+    (item,) = ours.ask(lambda s: s.action_queue.find(Scope(), today=TODAY)).items
+
+    assert (str(item.task.tier), item.task.score) == ("warm", 60.0)
+
+
 def test_a_rep_reads_their_own_and_nobodys(ours: Office) -> None:
     mine, free, hers = talk(ours), talk(ours), talk(ours)
     with ours.unit() as services:

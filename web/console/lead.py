@@ -152,7 +152,9 @@ def _series(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for point in history:
         at = datetime.fromisoformat(point["recorded_at"]).timestamp()
         found.setdefault(point["profile"], []).append((at, point["score"]))
-    return [{"name": NAMES[Profile(name)], "points": points} for name, points in found.items()]
+    return [
+        {"name": NAMES[Profile(name)], "points": sorted(points)} for name, points in found.items()
+    ]
 
 
 def _is_stagnant(told: ToldLead, pipeline: Pipeline) -> bool:
