@@ -45,7 +45,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Now:
-    """What to do right now; `more` are leads that wait behind those that were read."""
+    """What to do right now; at least `more` leads wait behind those that were read."""
 
     items: Sequence[Item]
     more: int
@@ -87,7 +87,8 @@ class ActionQueue:
         known = {one.lead.id: one for one in self._details(ids, self._woken_at(ids, today))}
         ordered = tasks([self._standing(one, drawn) for one in known.values()], self.now)
         items = [Item(one, known[one.lead_id].lead, known[one.lead_id].plan) for one in ordered]
-        more = sum(total - len(page) for page, total in found)
+        # A lead may wait for several reasons; added up it would count for each of them.
+        more = max(total - len(page) for page, total in found)
         return Now(items, more, None if items else self._next(scope))
 
     def next_follow_up(self, lead_id: int) -> int | None:
