@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import marshmallow
-from flask import Response, request, url_for
+from flask import Response, request
 from marshmallow import fields, validate
 
 import errors
@@ -167,8 +167,3 @@ def as_file(workflow: Plain, tests: Plain, note: str, name: str) -> Response:
     reply = Response(text, content_type=f"{TYPES[kind]}; charset=utf-8")
     reply.headers["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
     return reply
-
-
-def draft_path(draft_id: int) -> str:
-    """The first page of a draft."""
-    return url_for("console_workflow_draft.part", draft_id=draft_id, part="beginning")
