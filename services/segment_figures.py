@@ -184,7 +184,8 @@ class SegmentFigures:
             .limit(LEADS_READ_FOR_KEYS)
         )
         keys = {key for attributes in self.session.scalars(lately) for key in attributes or {}}
-        return sorted(keys)[:MOST_KEYS]
+        # A path of SQLite cannot hold a quotation mark.
+        return sorted(key for key in keys if '"' not in key)[:MOST_KEYS]
 
 
 def _answer_labels(value: Any) -> Sequence[str]:

@@ -233,6 +233,22 @@ def test_typed_words_are_shown_to_nobody_who_may_not_see_them(small: Office) -> 
     assert reply.status_code == 422
 
 
+def test_attributes_divide_sales_for_who_may_see_them(ours: Office) -> None:
+    lead = ours.enter_lead()
+    with ours.unit() as services:
+        told = {"job title": "Baker's", 'a "b': "1", "$.x": "2"}
+        services.session.get_one(figures.Lead, lead).attributes = told
+        services.pipeline.record_outcome(lead, "won", value=1, actor="sam@example.com")
+    asked = {"by": "attribute:job title", "measure": "won"}
+
+    assert "Baker's 1 1 100 %" in ours.sam.text("/console/dashboard/segments", **asked)
+    odd = {**asked, "by": "attribute:$.x"}
+    assert ours.sam.get("/console/dashboard/segments", **odd).status_code == 200
+    quoted = {**asked, "by": 'attribute:a "b'}
+    assert ours.sam.get("/console/dashboard/segments", **quoted).status_code == 422
+    assert ours.vera.get("/console/dashboard/segments", **asked).status_code == 422
+
+
 @pytest.mark.parametrize(
     "query",
     [
