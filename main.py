@@ -50,6 +50,7 @@ from web.console import one_time as console_one_time
 from web.console import people as console_people
 from web.console import profile as console_profile
 from web.console import duplicates as console_duplicates
+from web.console import experiments as console_experiments
 from web.console import imports as console_imports
 from web.console import lead as console_lead
 from web.console import lead_entry as console_lead_entry
@@ -111,6 +112,7 @@ PAGES = (
     (console_imports.pages, ""),
     (console_privacy.pages, ""),
     (console_models.pages, ""),
+    (console_experiments.pages, ""),
     (told.pages, ""),
     (console_workflow.pages, ""),
     (console_workflow_draft.pages, ""),
