@@ -66,6 +66,55 @@ class Seated:
         return {name: seat.arm for name, seat in self.seats.items()}
 
 
+@dataclass(frozen=True)
+class _Reached:
+    """A goal that a session reached, and the exposure that it counts for."""
+
+    session: Any
+    exposure: Any
+    metric: str
+    value: float | None
+    at: datetime
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it counts once for."""
+        return self.exposure.experiment, self.exposure.unit, self.metric
+
+    def row(self) -> dict[str, Any]:
+        """The conversion as it is stored."""
+        exposure = self.exposure
+        return {
+            "experiment": exposure.experiment,
+            "unit": exposure.unit,
+            "session_id": self.session.id,
+            "metric": self.metric,
+            "arm": exposure.arm,
+            "value": self.value,
+            "converted_at": self.at,
+            "epoch": exposure.epoch,
+            "exposed_at": exposure.exposed_at,
+            "excluded": exposure.excluded,
+        }
+
+    def fact(self) -> outbox.NewFact:
+        """That it was counted."""
+        measured = {
+            "experiment": self.exposure.experiment,
+            "metric": self.metric,
+            "arm": self.exposure.arm,
+            "value": self.value,
+        }
+        return outbox.NewFact(
+            FactKind.EXPERIMENT_CONVERTED,
+            self.at,
+            measured=measured,
+            personal={"unit": self.exposure.unit},
+            lead_id=self.session.lead_id,
+            session_id=self.session.id,
+        )
+
+
 class ABTestingService:
     """Which arm a visitor sees, when they saw it, and what came of it."""
 
@@ -208,26 +257,38 @@ class ABTestingService:
         if claimed is not None and claimed != exposure.arm:
             log.warning("a client claims another arm", experiment=test_name, claimed=claimed[:64])
         reply["variant"] = exposure.arm
-        if not self._convert(row, exposure, conversion_type, value, now):
+        if not self._convert([_Reached(row, exposure, conversion_type, value, now)]):
             return {**reply, "logged": False, "reason": "This was counted before."}
         return {**reply, "logged": True}
 
-    def on_fact(self, fact: Event) -> None:
-        """Convert what a lead's visitor was exposed to, when the server itself saw an outcome."""
-        goals = dict(reached(fact.kind, fact.measured))
-        if not goals:
+    def on_facts(self, lead_id: int | None, facts: Sequence[Event]) -> None:
+        """Convert what a lead's visitor was exposed to, where the server itself saw an outcome.
+
+        The facts of a lead are looked at together: the relay brings many of them at once.
+        """
+        seen = [(fact, dict(reached(fact.kind, fact.measured))) for fact in facts]
+        seen = [(fact, goals) for fact, goals in seen if goals]
+        if not seen:
             return
         sessions = select(
             Conversation.id, Conversation.lead_id, Conversation.visitor_id, Conversation.suspicion
-        ).where(Conversation.lead_id == fact.lead_id)
+        ).where(Conversation.lead_id == lead_id)
         names = self.session.scalars(select(Experiment.name)).all()
+        last = max(fact.occurred_at for fact, _ in seen)
+        found = []
         for row in self.session.execute(sessions).all():
             if row.suspicion in UNCOUNTED:
                 continue
             unit = self.draws.unit_of(Arrival(row.id, row.visitor_id))
-            for exposure in self._exposures(unit, names, fact.occurred_at):
-                for metric, value in goals.items():
-                    self._convert(row, exposure, metric, value, fact.occurred_at)
+            exposures = self._exposures(unit, names, last)
+            found += [
+                _Reached(row, exposure, metric, value, fact.occurred_at)
+                for fact, goals in seen
+                for exposure in exposures
+                if exposure.exposed_at <= fact.occurred_at
+                for metric, value in goals.items()
+            ]
+        self._convert(found)
 
     def _exposures(self, unit: str, names: Sequence[str], until: datetime) -> Sequence[Any]:
         """The unit's exposures until then; by name, for by the unit alone there is no index."""
@@ -243,40 +304,21 @@ class ABTestingService:
             )
         ).all()
 
-    def _convert(
-        self, row: Any, exposure: Any, metric: str, value: float | None, now: datetime
-    ) -> bool:
-        conversion = {
-            "experiment": exposure.experiment,
-            "unit": exposure.unit,
-            "session_id": row.id,
-            "metric": metric,
-            "arm": exposure.arm,
-            "value": value,
-            "converted_at": now,
-            "epoch": exposure.epoch,
-            "exposed_at": exposure.exposed_at,
-            "excluded": exposure.excluded,
-        }
-        statement = insert_new(self.session, Conversion, [conversion]).returning(Conversion.id)
-        if self.session.execute(statement).one_or_none() is None:
-            return False
-        measured = {
-            "experiment": exposure.experiment,
-            "metric": metric,
-            "arm": exposure.arm,
-            "value": value,
-        }
-        fact = outbox.NewFact(
-            FactKind.EXPERIMENT_CONVERTED,
-            now,
-            measured=measured,
-            personal={"unit": exposure.unit},
-            lead_id=row.lead_id,
-            session_id=row.id,
+    def _convert(self, found: Sequence[_Reached]) -> int:
+        """Write conversions down, each once, of several the first; how many were new."""
+        first: dict[tuple[str, str, str], _Reached] = {}
+        for one in found:
+            first.setdefault(one.key, one)
+        if not first:
+            return 0
+        rows = [one.row() for one in first.values()]
+        statement = insert_new(self.session, Conversion, rows).returning(
+            Conversion.experiment, Conversion.unit, Conversion.metric
         )
-        outbox.record(self.session, fact)
-        return True
+        kept = self.session.execute(statement)
+        new = [first[one.experiment, one.unit, one.metric] for one in kept]
+        outbox.record(self.session, *(one.fact() for one in new))
+        return len(new)
 
     # Rows
 

@@ -51,8 +51,7 @@ def _carry_follow_ups(services: Services, lead_id: int | None, facts: Sequence[E
 
 
 def _count_conversions(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
-    for fact in facts:
-        services.experiments.on_fact(fact)
+    services.experiments.on_facts(lead_id, facts)
 
 
 def _give_out(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
