@@ -211,6 +211,7 @@ class _Sale:
         wins = would_buy(visitor, hours_waited=hours_waited, asked_for_demo=talked.asked_for_demo)
         self.will_buy = chance.random() < wins
         self.tries = 0
+        self.follow_up: int | None = None
 
     def first_call(self, demo: DemoService) -> list[Planned]:
         """The lead gets an owner, its campaign, and a call."""
@@ -236,9 +237,9 @@ class _Sale:
         # Some buy on the phone: else whoever ended soon would nearly always have ended badly.
         if self.will_buy and self.chance.random() < 0.4:
             return [self._later(demo, self.win, 1, 6)]
-        demo.diary.set_follow_up(
-            self.id, _in_office(demo.clock.now() + timedelta(days=3)), actor=self.rep
-        )
+        due = _in_office(demo.clock.now() + timedelta(days=3))
+        planned = demo.diary.set_follow_up(self.id, due, actor=self.rep)
+        self.follow_up = int(planned["id"])
         return [self._later(demo, self.write, 0, 2), self._later(demo, self.meet, 2, 9)]
 
     def write(self, demo: DemoService) -> list[Planned]:
@@ -248,6 +249,7 @@ class _Sale:
 
     def meet(self, demo: DemoService) -> list[Planned]:
         """A meeting, and an offer after it."""
+        self._follow_up_is_done(demo)
         demo.pipeline.set_stage(self.id, "Meeting", actor=self.rep)
         self._log(demo, "meeting", duration=round(self.chance.uniform(900, 3600)), status="held")
         if not self.will_buy and self.chance.random() < 0.5:
@@ -269,6 +271,12 @@ class _Sale:
         """No deal."""
         demo.pipeline.record_outcome(self.id, str(Outcome.LOST), actor=self.rep)
         return []
+
+    def _follow_up_is_done(self, demo: DemoService) -> None:
+        # Some are forgotten, as they are.
+        if self.follow_up is not None and self.chance.random() < 0.9:
+            demo.diary.finish_follow_up(self.id, self.follow_up, actor=self.rep)
+        self.follow_up = None
 
     def _log(self, demo: DemoService, kind: str, **more: Any) -> None:
         demo.diary.log_activity(self.id, NewActivity(kind=kind, **more), actor=self.rep)

@@ -23,6 +23,8 @@ from web.console.waterfall import evidence_bars, point_bars
 from web.unit_of_work import resources, services
 
 pages = Pages("lead", __name__)
+# Reasons that are drawn one by one; a person reads no fifty of them.
+MOST_REASONS = 9
 
 CHAPTERS = (
     ("", "Everything"),
@@ -139,7 +141,11 @@ def _evidence(explanation: dict[str, Any] | None, *, full: bool) -> dict[str, An
     """The model's reasons as bars; they name what the person said, so not everybody reads them."""
     if explanation is None:
         return None
-    return {**explanation, "bars": evidence_bars(explanation, full=full)}
+    return {
+        **explanation,
+        "bars": evidence_bars(explanation, full=full, most=MOST_REASONS),
+        "whole": evidence_bars(explanation, full=full),
+    }
 
 
 def _until(awards: list[Award], then: Then | None) -> list[Award]:

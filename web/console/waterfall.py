@@ -43,16 +43,32 @@ def point_bars(awards: Sequence[Award]) -> list[Bar]:
     ]
 
 
-def evidence_bars(explanation: Mapping[str, Any], *, full: bool) -> list[Bar]:
-    """A model's reasons, from the base rate to the lead; unless `full`, without the values."""
+def evidence_bars(
+    explanation: Mapping[str, Any], *, full: bool, most: int | None = None
+) -> list[Bar]:
+    """A model's reasons, from the base rate to the lead; unless `full`, without the values.
+
+    Of more than `most` the weakest are one bar together, so that the sum stays whole.
+    """
+    reasons = sorted(explanation["contributions"], key=lambda one: -abs(float(one["evidence"])))
+    parts = [
+        (
+            str(one["text"] if full else one["label"]),
+            float(one["evidence"]),
+            f"odds ×{one['odds_ratio']:.2g}",
+        )
+        for one in reasons
+    ]
+    if most is not None and len(parts) > most + 1:
+        rest = sum(amount for _, amount, _ in parts[most:])
+        parts[most:] = [(f"{len(parts) - most} weaker reasons together", rest, "")]
     total = float(explanation["base"]["evidence"])
     steps = [(0.0, total)]
     told = [("Where every lead starts", total, total, "")]
-    for one in explanation["contributions"]:
-        before, total = total, total + float(one["evidence"])
+    for text, amount, detail in parts:
+        before, total = total, total + amount
         steps.append((before, total))
-        text = str(one["text"]) if full else str(one["label"])
-        told.append((text, float(one["evidence"]), total, f"odds ×{one['odds_ratio']:.2g}"))
+        told.append((text, amount, total, detail))
     return [
         Bar(text, "", amount, after, x, width, zero, detail=detail)
         for (text, amount, after, detail), (x, width, zero) in zip(
