@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from charset_normalizer import from_bytes
+
 DELIMITERS = ",;\t|"
 BOM = b"\xef\xbb\xbf"
 # In each of them a line end is one byte that is no part of a letter.
@@ -22,6 +24,12 @@ LONGEST_RECORD = 200_000
 LONGEST_LINE = 5 * LONGEST_RECORD
 # Bytes that Windows-1252 gives no letter to.
 _NO_LETTERS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+# Letters beyond ASCII: western words have one or two of them in a row, others consist of them.
+_FOREIGN = re.compile(rb"[\x80-\x9f\xa1-\xff]+")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+# What can be told from Western letters by the bytes alone; people choose among the other ones.
+_GUESSED = ["cp1251", "shift_jis", "gb18030"]
+_FEW = 20_000
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 # Cells longer than the library's own limit are refused by whoever reads them, with their row.
 csv.field_size_limit(1 << 27)
@@ -59,6 +67,8 @@ def encoding_of(head: bytes, *, is_utf8: bool) -> str:
         raise ValueError("The file is UTF-16; save it as CSV UTF-8.")
     if is_utf8:
         return "utf-8"
+    if (guess := _guess(head)) is not None:
+        return guess
     if _NO_LETTERS.search(head):
         raise ValueError("The file is neither UTF-8 nor Windows-1252; save it as CSV UTF-8.")
     return "cp1252"
@@ -107,6 +117,22 @@ def delimiter_of(head: Iterable[Line]) -> str:
     """The delimiter that cuts most of these lines into the most cells, alike in each."""
     few = list(head)[:50]
     return max(DELIMITERS, key=lambda one: (_alike(few, one), -DELIMITERS.index(one)))
+
+
+def _reads_western(head: bytes) -> bool:
+    """Whether letters beyond ASCII stand among others, as in the languages of Windows-1252."""
+    runs = [len(found) for found in _FOREIGN.findall(head)]
+    return sum(run for run in runs if run > 2) <= sum(runs) / 2
+
+
+def _guess(head: bytes) -> str | None:
+    """The encoding of another script in which this reads as text; None where it does in none."""
+    # A letter cut in two at the edge is no letter in any encoding.
+    few = head[: head.rfind(b"\n", 0, _FEW) + 1] or head[:_FEW]
+    if _CONTROLS.search(few) or _reads_western(few):
+        return None
+    best = from_bytes(few, cp_isolation=_GUESSED).best()
+    return best.encoding if best else None
 
 
 def _last_end(text: bytes) -> int:

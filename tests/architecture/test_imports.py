@@ -94,7 +94,7 @@ DRIVERS = {
     "redis": "limits loads it for RATE_LIMIT_STORAGE_URL",
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
-IMPORT_NAMES = {"scikit-learn": "sklearn", "python-dotenv": "dotenv"}
+IMPORT_NAMES = {"scikit-learn": "sklearn", "python-dotenv": "dotenv", "argon2-cffi": "argon2"}
 REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 
 
