@@ -47,6 +47,9 @@ POLICY = {
     "GET /api/leads/<lead_id>/prediction": Scope.PREDICTIONS_READ,
     "POST /api/predict": Scope.PREDICTIONS_READ,
     "GET /api/models": Scope.MODELS_READ,
+    "GET /api/models/comparison": Scope.MODELS_READ,
+    "GET /api/models/config": Scope.MODELS_READ,
+    "POST /api/models/config": Scope.MODELS_WRITE,
     "POST /api/models/train": Scope.MODELS_WRITE,
     "GET /api/models/<model_id>": Scope.MODELS_READ,
     "POST /api/models/<model_id>/promote": Scope.MODELS_WRITE,
@@ -85,8 +88,11 @@ POLICY = {
     "GET /docs": OPEN,
     "GET /docs/<name>": OPEN,
 }
-# Pages of the widget and the plain chat carry no lead but the visitor's own, by cookie.
-PAGES = ("/console", "/told", "/chat", "/widget", "/assets", "/demo")
+# Pages of the widget and the plain chat carry no lead but the visitor's own, by cookie; a page
+# behind a link carries what its secret opens, and every other one of the console asks who it is.
+PAGES = ("/console", "/told", "/calendar", "/chat", "/widget", "/assets", "/demo")
+# Addresses of older systems: they name the page that took their place, to everybody.
+MOVED = ("/dashboard-enhanced/", "/leads/kanban/", "/leads/performance/", "/leads/source-heatmap/")
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/answer": {"question_id": 2, "answer_text": "Pune"},
     "POST /api/behavior": {"action": "website_visit"},
@@ -99,6 +105,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/leads/<lead_id>/outcome": {"outcome": "won"},
     "POST /api/predict": {"rows": [{"points.demo_requested": 15}]},
     "POST /api/alerts/config": {"enable_slack": True},
+    "POST /api/models/config": {"fair_chance_percent": 5},
     "POST /api/destinations": {"channel": "webhook", "address": "https://example.com/hook"},
     "PATCH /api/destinations/<destination_id>": {"name": "Sales"},
     "POST /api/experiments/holdout": {"share": 0},
@@ -130,7 +137,7 @@ def routes(app: Flask) -> list[str]:
     """Every rule with each of its methods, but those that answer of themselves."""
     found = []
     for rule in app.url_map.iter_rules():
-        if rule.rule == "/" or rule.rule.startswith(PAGES):
+        if rule.rule in ("/", *MOVED) or rule.rule.startswith(PAGES):
             continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             found.append(f"{method} {rule.rule}")
@@ -156,6 +163,13 @@ def test_every_route_lets_in_whom_the_policy_names_and_nobody_else(ours: Shop) -
     assert asked > 400
 
 
+def test_an_older_address_only_names_its_new_page(small: Shop) -> None:
+    for path in MOVED:
+        reply = small.app.test_client().get(path)
+        assert reply.status_code in (301, 308), path
+        assert reply.headers["Location"].startswith("/console/"), path
+
+
 def test_a_method_that_a_route_does_not_take_is_refused_for_everybody(small: Shop) -> None:
     taken: dict[str, set[str]] = {}
     for route in POLICY:
@@ -163,7 +177,8 @@ def test_a_method_that_a_route_does_not_take_is_refused_for_everybody(small: Sho
         taken.setdefault(rule, set()).add(method)
     # For the other methods "refresh" is read as the id of a lead that is not there.
     taken["/api/leads/refresh"] |= taken["/api/leads/<lead_id>"]
-    taken["/api/models/train"] |= taken["/api/models/<model_id>"]
+    for page in ("train", "config", "comparison"):
+        taken[f"/api/models/{page}"] |= taken["/api/models/<model_id>"]
     taken["/api/experiments/holdout"] |= taken["/api/experiments/<experiment>"]
     who = next(one for one in everybody(small) if one.name == "admin")
     for rule, methods in taken.items():
