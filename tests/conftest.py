@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, text
 
 from lib import logging
@@ -22,6 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "leadline_template"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BOTH_DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgres))
+
+# How long an example takes says what else the machine does, and nothing about the program.
+settings.register_profile("leadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("leadline")
 
 RUN = pytest.StashKey["Run"]()
 
