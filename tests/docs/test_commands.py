@@ -84,6 +84,8 @@ def test_its_commands_do_what_it_says(document: Path, tmp_path: Path) -> None:
     replaced = {
         ".venv/bin/": f"{programs()}/",
         "data/leadline.db": str(tmp_path / "leadline.db"),
+        # Read and written where the reader stands, which here is among the sources.
+        "leads.csv": str(tmp_path / "leads.csv"),
     }
     if any("localhost:5000" in step.commands for step in blocks):
         with server(tmp_path) as address:
