@@ -66,7 +66,8 @@ class CalendarService:
     def overdue(self, *, of: str | None = None) -> list[CalendarEntry]:
         """The follow-ups whose moment has passed and that nobody has finished."""
         now = self.resources.clock.now()
-        late = (FollowUp.due_at <= now, FollowUp.done_at.is_(None))
+        # What was planned for a lead that is won or lost by now waits for nobody.
+        late = (FollowUp.due_at <= now, FollowUp.done_at.is_(None), Lead.outcome.is_(None))
         return self._follow_ups(_joined(of).where(*late))
 
     def find_entry(self, lead_id: int, follow_up_id: int) -> CalendarEntry:
@@ -228,5 +229,5 @@ def _entry(row: FollowUp, lead: Lead, now: datetime) -> CalendarEntry:
         row.note,
         lead.assigned_to or row.assigned_to,
         is_done=is_done,
-        is_overdue=not is_done and row.due_at <= now,
+        is_overdue=not is_done and row.due_at <= now and lead.outcome is None,
     )

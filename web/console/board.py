@@ -106,7 +106,7 @@ def _done() -> Response:
 def _context() -> dict[str, Any]:
     said = read_query(BoardQuery)
     ours = services().board
-    more = said["more"]
+    more, names = said["more"], dict(services().lead_choices.owners())
     shown = {name: CARDS_AT_ONCE * (1 + more.count(name)) for name in more}
     owner = me().email if said["owner"] == MINE else said["owner"]
     found = ours.lanes(BoardFilter(owner=owner, campaign=said["campaign"], shown=shown))
@@ -114,7 +114,8 @@ def _context() -> dict[str, Any]:
     return {
         "lanes": found,
         "stages": [lane.stage.name for lane in found if lane.is_known],
-        "owners": _owners(said["owner"]),
+        "owners": _owners(said["owner"], names),
+        "names": names,
         "campaigns": [(name, name) for name in ours.campaigns()],
         "query": query,
         "more": more,
@@ -125,7 +126,7 @@ def _context() -> dict[str, Any]:
     }
 
 
-def _owners(chosen: str | None) -> list[tuple[str, str]]:
+def _owners(chosen: str | None, names: dict[str, str]) -> list[tuple[str, str]]:
     """Whose leads one may ask for; who sees their own only is not told who else there is."""
     known = [(MINE, "Mine"), (NOBODY, "Nobody's")]
     if me().owner is not None:
@@ -133,4 +134,4 @@ def _owners(chosen: str | None) -> list[tuple[str, str]]:
     others = services().board.owners()
     if chosen and chosen not in (MINE, NOBODY, *others):
         others.append(chosen)
-    return known + [(one, one) for one in others]
+    return known + [(one, names.get(one, one)) for one in others]

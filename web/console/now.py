@@ -69,6 +69,7 @@ def now() -> str:
         found=found,
         asked=asked,
         whose=WHOSE,
+        names=dict(services().lead_choices.owners()),
         may_work=me().may(WRITE),
         health=services().health.find(wording.time_zone()) if leads_all else None,
         at=resources().clock.now(),
