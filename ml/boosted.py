@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import importlib
 from importlib.util import find_spec
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logit  # type: ignore[import-untyped]
-from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
 from sklearn.ensemble import (  # type: ignore[import-untyped]
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
 from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
-from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]
+from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
 
 from engine.vocabulary import ModelKind
 from ml.forest import Forest, leaves_of_histogram, leaves_of_lightgbm
-from ml.pipeline import (
-    PROBES,
-    Size,
-    _binary,
-    _both,
-    _check_two,
-    _checked,
-    one_thread,
-    platt,
-    size_for,
-)
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from ml.pipeline import PROBES, Size, platt, size_for
+from ml.two_classes import Floats, Ints, TwoClasses
 
 LEAVES = 15
 SURELY = 1e-6
@@ -44,7 +30,7 @@ def is_missing(kind: str) -> bool:
     return needed is not None and find_spec(needed[0]) is None
 
 
-class Boosted(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Boosted(TwoClasses):
     """Unconstrained gradient boosting, calibrated by Platt on its logits out of fold.
 
     Categories are taken as the numbers of their levels: native ones have no exact explanation.
@@ -54,15 +40,6 @@ class Boosted(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.kind = kind
         self.folds = folds
         self.random_state = random_state
-
-    def fit(self, X: Floats, y: npt.ArrayLike) -> Self:
-        """Learn the trees, and out of fold how far to trust them."""
-        X, y = _checked(self, X, y)
-        self.classes_, won = np.unique(y, return_inverse=True)
-        _check_two(self.classes_)
-        with one_thread():
-            self._fit(X, won)
-        return self
 
     def _fit(self, X: Floats, won: Ints) -> None:
         size = size_for(len(won))
@@ -138,24 +115,8 @@ class Boosted(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             leaves, columns=self.n_features_in_, start=intercept + slope * start, scale=slope
         )
 
-    def decision_function(self, X: Floats) -> Floats:
-        """The calibrated logits."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
-        with one_thread():
-            return self._calibrated(self._raw(self.model_, X))
-
-    def predict_proba(self, X: Floats) -> Floats:
-        """The probabilities of both classes."""
-        return _both(self.decision_function(X))
-
-    def predict(self, X: Floats) -> npt.NDArray[Any]:
-        """The likelier class."""
-        likelier = (self.decision_function(X) > 0).astype(int)
-        return cast(npt.NDArray[Any], self.classes_[likelier])
-
-    def __sklearn_tags__(self) -> Any:
-        return _binary(super().__sklearn_tags__())
+    def _logit(self, X: Floats) -> Floats:
+        return self._calibrated(self._raw(self.model_, X))
 
 
 def _cross_calibrated(raw: Floats, won: Ints, fold_of: Ints) -> Floats:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier  # type: ignore[import-untyped]
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
-from ml.pipeline import one_thread
+from ml.two_classes import one_thread
 
 SEED = 42
 NEAR_COPY = 0.97

@@ -11,25 +11,14 @@ import numpy.typing as npt
 from scipy.interpolate import BSpline  # type: ignore[import-untyped]
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 from scipy.special import expit  # type: ignore[import-untyped]
-from sklearn.base import (  # type: ignore[import-untyped]
-    BaseEstimator,
-    ClassifierMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator, TransformerMixin  # type: ignore[import-untyped]
 from sklearn.ensemble import HistGradientBoostingClassifier  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
-from sklearn.utils.parallel import (  # type: ignore[import-untyped]
-    _get_threadpool_controller,
-)
-from sklearn.utils.multiclass import (  # type: ignore[import-untyped]
-    check_classification_targets,
-    type_of_target,
-)
 from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from ml.two_classes import Floats, Ints, TwoClasses, one_thread
+
 Flags = npt.NDArray[np.bool_]
 
 PARTS = ("plain", "splines", "boosting", "rules")
@@ -51,11 +40,6 @@ class Size:
     l2: float
     leaf_rows: int
     early_stopping: bool
-
-
-def one_thread() -> Any:
-    """Learning on one core: the same bits everywhere, and no visitor waits for the other cores."""
-    return _get_threadpool_controller().limit(limits=1)
 
 
 def size_for(rows: int) -> Size:
@@ -200,7 +184,7 @@ def _flags(given: Sequence[bool] | Flags | None, columns: int) -> Flags:
     return flags
 
 
-class AdditiveLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class AdditiveLogistic(TwoClasses):
     """A ridge logistic regression on additive columns, plain or with splines."""
 
     def __init__(
@@ -213,35 +197,15 @@ class AdditiveLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.knots = knots
         self.C = C
 
-    def fit(self, X: Floats, y: npt.ArrayLike) -> Self:
-        """Learn the weights."""
-        X, y = _checked(self, X, y)
-        self.classes_, won = np.unique(y, return_inverse=True)
-        _check_two(self.classes_)
+    def _fit(self, X: Floats, won: Ints) -> None:
         self.columns_ = AdditiveColumns(self.categorical, self.knots).fit(X)
         self.model_ = _solve(self.columns_.transform(X), won, 1.0 / self.C)
-        return self
 
-    def decision_function(self, X: Floats) -> Floats:
-        """The logits."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+    def _logit(self, X: Floats) -> Floats:
         return cast(Floats, self.columns_.transform(X) @ self.model_[1:] + self.model_[0])
 
-    def predict_proba(self, X: Floats) -> Floats:
-        """The probabilities of both classes."""
-        return _both(self.decision_function(X))
 
-    def predict(self, X: Floats) -> npt.NDArray[Any]:
-        """The likelier class."""
-        likelier = (self.decision_function(X) > 0).astype(int)
-        return cast(npt.NDArray[Any], self.classes_[likelier])
-
-    def __sklearn_tags__(self) -> Any:
-        return _binary(super().__sklearn_tags__())
-
-
-class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Blend(TwoClasses):
     """Plain and spline logistic regression, pairwise boosting and the points, stacked.
 
     The logits of the parts out of fold are stacked by a ridge logistic regression that is drawn
@@ -265,15 +229,6 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.fade = fade
         self.shrinkage = shrinkage
         self.random_state = random_state
-
-    def fit(self, X: Floats, y: npt.ArrayLike) -> Self:
-        """Learn the parts, and out of fold what each is worth."""
-        X, y = _checked(self, X, y)
-        self.classes_, won = np.unique(y, return_inverse=True)
-        _check_two(self.classes_)
-        with one_thread():
-            self._fit(X, won)
-        return self
 
     def _fit(self, X: Floats, won: Ints) -> None:
         wins = int(min(won.sum(), len(won) - won.sum()))
@@ -351,26 +306,12 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def part_logits(self, X: Floats) -> Floats:
         """What each part says, one column each in the order of PARTS."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        X = self._checked(X)
         with one_thread():
             return self._logits(self.parts_, X)
 
-    def decision_function(self, X: Floats) -> Floats:
-        """The blended logits."""
-        return self._blended(self.part_logits(X))
-
-    def predict_proba(self, X: Floats) -> Floats:
-        """The probabilities of both classes."""
-        return _both(self.decision_function(X))
-
-    def predict(self, X: Floats) -> npt.NDArray[Any]:
-        """The likelier class."""
-        likelier = (self.decision_function(X) > 0).astype(int)
-        return cast(npt.NDArray[Any], self.classes_[likelier])
-
-    def __sklearn_tags__(self) -> Any:
-        return _binary(super().__sklearn_tags__())
+    def _logit(self, X: Floats) -> Floats:
+        return self._blended(self._logits(self.parts_, X))
 
 
 def total_points(X: Floats, points: Flags) -> Floats:
@@ -474,28 +415,3 @@ def _solve(columns: Floats, won: Ints, ridge: float) -> Floats:
     model = LogisticRegression(C=1.0 / ridge, max_iter=1000, tol=1e-6)
     model.fit(columns, won)
     return np.concatenate([model.intercept_, model.coef_[0]])
-
-
-def _checked(estimator: Any, X: Floats, y: npt.ArrayLike) -> tuple[Floats, npt.NDArray[Any]]:
-    checked = validate_data(estimator, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
-    check_classification_targets(checked[1])
-    return cast(tuple[Floats, npt.NDArray[Any]], checked)
-
-
-def _check_two(classes: npt.NDArray[Any]) -> None:
-    if len(classes) == 1:
-        raise ValueError("Can't train when only one class is present: wins and losses are needed.")
-    if len(classes) > 2:
-        kind = type_of_target(classes)
-        raise ValueError(f"Only binary classification is supported. The target is {kind}.")
-
-
-def _both(logits: Floats) -> Floats:
-    probability = expit(logits)
-    return np.column_stack([1.0 - probability, probability])
-
-
-def _binary(tags: Any) -> Any:
-    tags.classifier_tags.multi_class = False
-    tags.input_tags.allow_nan = True
-    return tags
