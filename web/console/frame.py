@@ -17,6 +17,7 @@ from lib.text import strip_controls
 from services.sign_in_service import Principal
 from web.body import invalid
 from web.console import notes
+from web.errors import STATUSES
 from web.sign_in import SAFE, guard_origin, guard_same_origin, signed_in
 from web.unit_of_work import perform
 
@@ -198,7 +199,7 @@ def _refused(
     error: errors.LeadlineError, again: View | None = None, path: dict[str, Any] | None = None
 ) -> Response:
     """How an error looks: a toast for a script, else the form again, else a page."""
-    status = _STATUSES.get(type(error), 422)
+    status = STATUSES.get(type(error), 422)
     if is_htmx() and again is None:
         reply = Response(status=status, headers={"HX-Reswap": "none"})
         notes.tell(reply, error.message, is_bad=True)
@@ -228,16 +229,6 @@ def _of_framework(error: HTTPException) -> errors.LeadlineError:
 
 
 _SHOWN_AGAIN = (errors.Invalid, errors.Conflict, errors.TooManyRequests)
-_STATUSES: Mapping[type[errors.LeadlineError], int] = {
-    errors.Malformed: 400,
-    errors.Unauthorized: 401,
-    errors.Forbidden: 403,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.Invalid: 422,
-    errors.TooManyRequests: 429,
-    errors.Unavailable: 503,
-}
 
 
 def _made(returned: Any) -> Response:
