@@ -13,6 +13,7 @@ from engine.fair_chance import LANE, propensity, why_chosen
 from engine.vocabulary import FactKind, Profile, Tier
 from models import Event, Lead, LeadScore
 from outbox import NewFact
+from services.lead_family import LeadFamily
 from services.lead_past import contact_kind
 from services.lead_scores import LeadScores
 from services.prediction_settings import PredictionSettings
@@ -29,8 +30,7 @@ class FairChance:
     def on_facts(self, lead_id: int, facts: Sequence[Event]) -> None:
         """A lead was given to somebody or contacted: the first time it was chosen."""
         chosen = next((fact for fact in facts if _is_choice(fact)), None)
-        key = f"chosen:{lead_id}"
-        if chosen is None or self._is_told(key):
+        if chosen is None or self._is_told(lead_id):
             return
         lead = self.session.get(Lead, lead_id)
         if lead is None or lead.deleted_at is not None:
@@ -44,13 +44,15 @@ class FairChance:
                 chosen.occurred_at,
                 measured,
                 lead_id=lead_id,
-                idempotency_key=key,
+                idempotency_key=_key(lead_id),
                 recorded_at=now,
             ),
         )
 
-    def _is_told(self, key: str) -> bool:
-        told = select(Event.id).where(Event.idempotency_key == key)
+    def _is_told(self, lead_id: int) -> bool:
+        """Whether the lead was chosen before, or one that is part of it now: it is one person."""
+        keys = [_key(one) for one in LeadFamily(self.session).members(lead_id)]
+        told = select(Event.id).where(Event.idempotency_key.in_(keys)).limit(1)
         return self.session.scalar(told) is not None
 
     def _standing(self, lead: Lead) -> dict[str, Any]:
@@ -76,6 +78,10 @@ class FairChance:
             return lead.lead_score
         kept = self.session.get(LeadScore, (lead.id, str(profile)))
         return kept.score if kept is not None else 0.0
+
+
+def _key(lead_id: int) -> str:
+    return f"chosen:{lead_id}"
 
 
 def _is_choice(fact: Event) -> bool:

@@ -49,18 +49,24 @@ class LeadFamily:
         loose = and_(Event.lead_id.in_(family), Event.session_id.is_(None))
         return or_(Event.session_id.in_(talks), loose)
 
-    def facts_by_lead(self, lead_ids: Sequence[int], *columns: Any) -> list[tuple[int, Any]]:
-        """What these columns of facts say, each row with the lead that it belongs to now."""
+    def facts_by_lead(
+        self, lead_ids: Sequence[int], *columns: Any, only: ColumnElement[bool] | None = None
+    ) -> list[tuple[int, Any]]:
+        """What these columns of facts say, each row with the lead that it belongs to now.
+
+        `only` narrows the facts; without an order, for the parts of a lead are read one by one.
+        """
+        kinds = () if only is None else (only,)
         kept = self.kept_of(lead_ids)
         touched = {to for one, to in kept.items() if one != to} | self._ever_parted(lead_ids)
         touched &= set(lead_ids)
         plain = [one for one in lead_ids if one not in touched]
         rows = self.session.execute(
-            select(Event.lead_id, *columns).where(Event.lead_id.in_(plain))
+            select(Event.lead_id, *columns).where(Event.lead_id.in_(plain), *kinds)
         ).all()
         found = [(row[0], row[1:]) for row in rows if row[0] is not None]
         for lead_id in sorted(touched):
-            mine = self.session.execute(select(*columns).where(self.facts(lead_id))).all()
+            mine = self.session.execute(select(*columns).where(self.facts(lead_id), *kinds)).all()
             found += [(lead_id, tuple(row)) for row in mine]
         return found
 

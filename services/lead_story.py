@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine.fact_words import Chapter, tell
@@ -18,6 +18,7 @@ from engine.vocabulary import Action, FactKind
 from engine.workflow import Workflow
 from errors import NotFound, unknown_lead
 from models import Conversation, Event, Lead, UserBehavior
+from services.lead_family import LeadFamily
 from services.lead_visibility import is_visible
 from services.profile import masked_profile, profile_values
 from services.resources import Resources
@@ -99,12 +100,11 @@ class LeadStory:
         rows = self.session.scalars(
             select(UserBehavior).where(UserBehavior.session_id.in_(ids)).order_by(UserBehavior.id)
         ).all()
-        return ToldLead(lead, self._facts(lead_id, ids), talks, rows, self.workflows)
+        return ToldLead(lead, self._facts(lead_id), talks, rows, self.workflows)
 
-    def _facts(self, lead_id: int, sessions: Sequence[str]) -> Sequence[Event]:
-        """What happened to it and to those that became one with it: facts keep their lead."""
-        merged = self.session.scalars(select(Lead.id).where(Lead.merged_into == lead_id)).all()
-        mine = or_(Event.lead_id.in_([lead_id, *merged]), Event.session_id.in_(sessions))
+    def _facts(self, lead_id: int) -> Sequence[Event]:
+        """What happened to it and to those that are part of it now: facts keep their lead."""
+        mine = LeadFamily(self.session).facts(lead_id)
         return self.session.scalars(select(Event).where(mine).order_by(Event.id)).all()
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from engine.vocabulary import FactKind
 from engine.workflow import Question
 from models import Conversation, Event, Lead, UserBehavior
+from services.lead_family import LeadFamily
 from services.lead_past import MOMENT, LeadPast, PastAward, PastFact, row_of
 from services.lead_visibility import is_visible
 from services.resources import Resources
@@ -28,6 +29,18 @@ _UNREAD = (
     FactKind.ANSWER_REASKED,
     FactKind.EXPERIMENT_EXPOSED,
     FactKind.LEAD_CHOSEN,
+)
+
+_READ: tuple[Any, ...] = (
+    Event.id,
+    Event.kind,
+    Event.measured,
+    Event.personal,
+    Event.occurred_at,
+    Event.recorded_at,
+    Event.session_id,
+    Event.seq,
+    Event.workflow_version,
 )
 
 IsOurs = Callable[[str], bool]
@@ -66,6 +79,7 @@ class TrainingRows:
     def __init__(self, session: Session, resources: Resources) -> None:
         self.session = session
         self.resources = resources
+        self.family = LeadFamily(session)
         self.workflows = WorkflowService(session, resources)
 
     def leads_after(self, lead_id: int, limit: int) -> list[int]:
@@ -145,25 +159,11 @@ class TrainingRows:
 
     def _pasts(self, lead_ids: Sequence[int]) -> dict[int, LeadPast]:
         facts: dict[int, list[PastFact]] = {lead_id: [] for lead_id in lead_ids}
-        rows = self.session.execute(
-            select(
-                Event.lead_id,
-                Event.id,
-                Event.kind,
-                Event.measured,
-                Event.personal,
-                Event.occurred_at,
-                Event.recorded_at,
-                Event.session_id,
-                Event.seq,
-                Event.workflow_version,
-            )
-            .where(Event.lead_id.in_(lead_ids), Event.kind.not_in(_UNREAD))
-            .order_by(Event.id)
-        )
-        for lead_id, number, kind, measured, personal, *rest in rows:
-            assert lead_id is not None
+        rows = self.family.facts_by_lead(lead_ids, *_READ, only=Event.kind.not_in(_UNREAD))
+        for lead_id, (number, kind, measured, personal, *rest) in rows:
             facts[lead_id].append(PastFact(number, kind, measured, personal or {}, *rest))
+        for theirs in facts.values():
+            theirs.sort(key=lambda fact: fact.id)
         awards = self._awards(lead_ids)
         return {one: LeadPast(one, theirs, awards.get(one, ())) for one, theirs in facts.items()}
 
@@ -185,24 +185,27 @@ class TrainingRows:
         return found
 
     def _propensities(self, lead_ids: Sequence[int]) -> dict[int, float]:
-        """How likely leads were to be chosen for work, of those where a rule chose."""
-        rows = self.session.execute(
-            select(Event.lead_id, Event.measured).where(
-                Event.lead_id.in_(lead_ids), Event.kind == FactKind.LEAD_CHOSEN
-            )
+        """How likely leads were to be chosen for work, of those where a rule chose.
+
+        Of leads that became one the first choice counts: it was the one that brought them work.
+        """
+        rows = self.family.facts_by_lead(
+            lead_ids, Event.id, Event.measured, only=Event.kind == FactKind.LEAD_CHOSEN
         )
+        first: dict[int, Mapping[str, Any]] = {}
+        for lead_id, (_, measured) in sorted(rows, key=lambda row: row[1][0]):
+            first.setdefault(lead_id, measured)
         return {
             lead_id: float(measured["propensity"])
-            for lead_id, measured in rows
-            if lead_id is not None and measured.get("propensity")
+            for lead_id, measured in first.items()
+            if measured.get("propensity")
         }
 
     def _strange(self, lead_ids: Sequence[int]) -> set[int]:
         suspicious = select(Conversation.lead_id).where(
             Conversation.lead_id.in_(lead_ids), Conversation.suspicion.is_not(None)
         )
-        erased = select(Event.lead_id).where(
-            Event.lead_id.in_(lead_ids), Event.kind == FactKind.LEAD_ERASED
+        erased = self.family.facts_by_lead(
+            lead_ids, Event.id, only=Event.kind == FactKind.LEAD_ERASED
         )
-        found = {*self.session.scalars(suspicious), *self.session.scalars(erased)}
-        return {one for one in found if one is not None}
+        return {*self.session.scalars(suspicious), *(lead_id for lead_id, _ in erased)}

@@ -365,16 +365,6 @@ def test_nothing_that_anybody_typed_is_markup_here(small: Office) -> None:
             assert "<img" not in page and f"<script>{CANARY}" not in page, path
 
 
-def test_facts_of_a_lead_that_became_part_of_this_one_are_told_here(small: Office) -> None:
-    kept, other = small.enter_lead(name="Kept"), small.enter_lead(name="Other")
-    with small.unit() as services:
-        services.diary.log_activity(other, NewActivity("note", note="From before"), actor="a@b.c")
-        services.session.get_one(Lead, other).merged_into = kept
-        services.session.get_one(Lead, other).deleted_at = START
-
-    assert "From before" in small.alice.text(f"/console/leads/{kept}")
-
-
 def test_possible_duplicates_are_shown_to_who_may_merge_them(small: Office) -> None:
     one_lead = small.enter_lead(name="Lena", email="lena@example.com")
     other = small.enter_lead(name="L.", email="lena@example.com")
