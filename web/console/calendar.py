@@ -148,4 +148,7 @@ def _look(entry: CalendarEntry) -> str:
         return "is-wake"
     if entry.is_done:
         return "is-done"
-    return "is-overdue" if entry.is_overdue else "is-waiting"
+    if entry.is_overdue:
+        return "is-overdue"
+    # Its lead is won or lost by now: nobody waits for it any more.
+    return "is-over" if entry.at <= resources().clock.now() else "is-waiting"
