@@ -11,7 +11,7 @@ from enum import Enum
 from flask import g, request
 
 import errors
-from engine.policy import may_call
+from engine.policy import Permission, may_call
 from engine.vocabulary import Scope, grants
 from lib.crypto import TOKEN, same
 from services import unit_of_work
@@ -59,7 +59,9 @@ def reader() -> Reader:
     return found
 
 
-def admit(access: Access | Scope, session_id: str | None = None) -> None:
+def admit(
+    access: Access | Scope, session_id: str | None = None, *, staff: Permission | None = None
+) -> None:
     """Lets this request in and notes who it is, or raises Unauthorized or Forbidden."""
     if access is Access.WIDGET:
         return
@@ -69,7 +71,7 @@ def admit(access: Access | Scope, session_id: str | None = None) -> None:
         g.reader = Reader(full=True)
     else:
         assert isinstance(access, Scope)
-        person = _person(access)
+        person = _person(access, staff)
         g.reader = Reader(True, person=person) if person else Reader(True, key=_holder(access))
 
 
@@ -133,13 +135,14 @@ def _check_token(token: str, session_id: str) -> None:
     raise errors.Forbidden("This visitor token belongs to another session.", code="wrong_session")
 
 
-def _person(needed: Scope) -> Principal | None:
+def _person(needed: Scope, staff: Permission | None) -> Principal | None:
     """Who calls from the console, if nobody shows a key; refused where the role forbids it."""
     found = None if "Authorization" in request.headers else signed_in()
     if found is None:
         return None
-    if not may_call(found.role, needed):
-        raise errors.Forbidden(f"Your role does not allow {needed}.", code="missing_permission")
+    if not may_call(found.role, needed) or (staff is not None and not found.may(staff)):
+        asked = staff or needed
+        raise errors.Forbidden(f"Your role does not allow {asked}.", code="missing_permission")
     guard_origin(found)
     g.only_for = found.owner
     return found

@@ -15,6 +15,7 @@ from flask import Flask, Response, current_app, g, request
 from flask.json.provider import DefaultJSONProvider
 
 import errors
+from engine.policy import Permission
 from engine.vocabulary import Scope
 from lib.clock import iso
 from lib.crypto import sha256_hex
@@ -54,6 +55,8 @@ class Endpoint:
     before: Callable[..., None] | None
     # A form with a file in place of a JSON body.
     form: marshmallow.Schema | None
+    # What else the role of somebody who is signed in must allow; a key needs its scope alone.
+    staff: Permission | None = None
 
     @property
     def is_once(self) -> bool:
@@ -63,7 +66,7 @@ class Endpoint:
     def answer(self, view: View, path: dict[str, Any]) -> Response:
         """The reply to this request, its effect committed."""
         _refuse_nul(path)
-        admit(self.access, self._named_session(path))
+        admit(self.access, self._named_session(path), staff=self.staff)
         arguments = dict(path)
         if self.body is not None:
             read_json(required=not self.body_optional, largest=self.max_body)
@@ -160,6 +163,7 @@ class Api(flask_smorest.Blueprint):
         before: Callable[..., None] | None = None,
         content_type: str | None = None,
         form: Schema | None = None,
+        staff: Permission | None = None,
     ) -> Callable[[View], View]:
         """Serves a view at this address; its docstring is its line in the documentation.
 
@@ -183,6 +187,7 @@ class Api(flask_smorest.Blueprint):
             secret=secret,
             before=before,
             form=_instance(form),
+            staff=staff,
         )
 
         def decorate(view: View) -> View:

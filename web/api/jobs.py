@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.policy import Permission
 from engine.vocabulary import Scope
 from schemas import JobAcceptedOut, JobOut
 from web.auth import reader
@@ -18,6 +19,7 @@ api = Api("jobs", __name__, description="Work in the background.")
     "/api/leads/refresh",
     reply=JobAcceptedOut,
     access=Scope.LEADS_WRITE,
+    staff=Permission.WORKFLOW_WRITE,
     status=202,
 )
 def refresh_leads() -> tuple[dict[str, Any], dict[str, str]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.policy import Permission
 from engine.vocabulary import Scope, every_name
-from errors import NotFound, unknown_lead
+from errors import Forbidden, NotFound, unknown_lead
 from lib.ids import is_ascii_id
 from schemas import (
     ActivityIn,
@@ -47,6 +48,7 @@ def get_lead(lead_id: str) -> dict[str, Any]:
 )
 def enter_lead(body: dict[str, Any]) -> dict[str, Any]:
     """Enter a lead that somebody met elsewhere."""
+    _refuse_giving(body)
     return every_name(services().book.enter(body, actor=_actor()))
 
 
@@ -55,10 +57,17 @@ def enter_lead(body: dict[str, Any]) -> dict[str, Any]:
 )
 def edit_lead(lead_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """Change some fields of a lead."""
+    _refuse_giving(body)
     return every_name(services().book.edit(_number(lead_id), body, actor=_actor()))
 
 
-@api.endpoint("DELETE", "/api/leads/<lead_id>", reply=DeletedOut, access=Scope.LEADS_WRITE)
+@api.endpoint(
+    "DELETE",
+    "/api/leads/<lead_id>",
+    reply=DeletedOut,
+    access=Scope.LEADS_WRITE,
+    staff=Permission.LEADS_MANAGE,
+)
 def delete_lead(lead_id: str) -> dict[str, Any]:
     """Delete a lead."""
     return services().book.delete(_number(lead_id), actor=_actor())
@@ -123,6 +132,14 @@ def _number(lead_id: str) -> int:
     if number is None:
         raise unknown_lead()
     return number
+
+
+def _refuse_giving(body: dict[str, Any]) -> None:
+    """Who may not manage leads takes them, and gives them to nobody; a key may do both."""
+    person, owner = reader().person, body.get("assigned_to")
+    if person is None or person.may(Permission.LEADS_MANAGE) or owner in (None, person.email):
+        return
+    raise Forbidden("Your role gives leads to yourself or to nobody.", code="not_allowed")
 
 
 def _actor() -> str:
