@@ -1,4 +1,8 @@
-"""Toasts: what a page says about what was just done, with a way back where there is one."""
+"""Toasts: what a page says about what was just done, with a way back where there is one.
+
+The note in the cookie is signed for the session: other sites of a shared domain can put cookies
+into a browser, and a button of theirs on our page would press what they choose.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,13 @@ from typing import Any
 
 from flask import Response, g, request
 
+from web.sign_in import signed_in
+from web.unit_of_work import resources
+
 COOKIE = "leadline_note"
 LIFE = 60
 LONGEST = 600
+PURPOSE = "note"
 UNDO_FROM = "/console/"
 
 
@@ -30,7 +38,7 @@ def carry(reply: Response) -> None:
     else:
         reply.set_cookie(
             COOKIE,
-            _packed(said),
+            _signed(_packed(said)),
             max_age=LIFE,
             secure=request.is_secure,
             httponly=True,
@@ -50,7 +58,7 @@ def heard() -> dict[str, Any] | None:
     if not text or "said" in g:
         return None
     try:
-        said = json.loads(base64.urlsafe_b64decode(text.encode("ascii", "replace")))
+        said = json.loads(base64.urlsafe_b64decode(_checked(text)))
         undo = said["undo"]
         if not isinstance(said["text"], str) or not isinstance(said["label"], str):
             return None
@@ -73,5 +81,26 @@ def _trigger(reply: Response, said: dict[str, Any]) -> None:
     reply.headers["HX-Trigger"] = json.dumps({"leadline:note": said})
 
 
+def _signed(packed: str) -> str:
+    expires = int(resources().clock.now().timestamp()) + LIFE
+    return f"{resources().signer.sign(PURPOSE, _of_here(packed), expires)}.{packed}"
+
+
+def _checked(text: str) -> str:
+    """The note that we wrote ourselves, for who is signed in here; ValueError for any other."""
+    token, _, packed = text.rpartition(".")
+    now = int(resources().clock.now().timestamp())
+    if not resources().signer.verify(token, PURPOSE, _of_here(packed), now):
+        raise ValueError("This note is not ours.")
+    return packed
+
+
+def _of_here(packed: str) -> str:
+    person = signed_in()
+    return f"{person.session_id if person else 0} {packed}"
+
+
 def _packed(said: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(said).encode()).decode()
+    # Browsers drop a cookie of more than four kilobytes, and an escaped letter takes six bytes.
+    text = json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
+    return base64.urlsafe_b64encode(text).decode()
