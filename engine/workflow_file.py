@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.workflow_shape import Plain
+from lib.text import strip_all
 
 LARGEST = 1024 * 1024
 _WIDTH = 100
@@ -57,7 +58,10 @@ def read_file(content: bytes, name: str) -> tuple[Any, Any]:
         config = found
     if not isinstance(config, Mapping):
         raise NotReadable("There is no WORKFLOW_CONFIG in this file.")
-    return config, tests
+    try:
+        return strip_all(config), strip_all(tests)
+    except RecursionError:
+        raise NotReadable("This file is nested deeper than a workflow is.") from None
 
 
 def _loaded(text: str) -> Mapping[str, Any]:

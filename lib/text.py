@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
 DASHES = "‐‑‒–—―−﹘﹣－"
 SINGLE_QUOTES = "‘’‚‛′`´＇"
@@ -19,6 +20,8 @@ FORMULA_STARTS = frozenset("=+-@|%\t\r\n")
 QUOTES = frozenset("'\"" + SINGLE_QUOTES + DOUBLE_QUOTES)
 # Letters and symbols by category, and yet nothing is seen of them.
 BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+
+_IMPOSSIBLE = re.compile("[\x00\ud800-\udfff]")
 
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,6}")
 LONGEST_LOCALE = 35
@@ -67,6 +70,22 @@ def strip_controls(text: str, *, keep_lines: bool = False) -> str:
     Bidirectional marks stay, since right-to-left texts need them; pages isolate them.
     """
     return "".join(_harmless(letter, keep_lines=keep_lines) for letter in text)
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database can hold the text: no NUL in it, and no lone surrogate."""
+    return _IMPOSSIBLE.search(text) is None
+
+
+def strip_all(value: Any) -> Any:
+    """A plain value with every text in it, names too, as `strip_controls` leaves it."""
+    if isinstance(value, str):
+        return strip_controls(value, keep_lines=True)
+    if isinstance(value, dict):
+        return {strip_all(name): strip_all(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(strip_all(one) for one in value)
+    return value
 
 
 def spreadsheet_safe(cell: str) -> str:

@@ -17,6 +17,7 @@ import outbox
 from engine.vocabulary import DeliveryStatus
 from errors import Conflict, NotFound, invalid_field
 from lib.clock import iso
+from lib.text import is_storable
 from models import Delivery, DeliveryAttempt, Destination, PendingFact
 from services.account_service import AccountService
 from services.resources import Resources
@@ -187,7 +188,7 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         at, identifier = json.loads(base64.urlsafe_b64decode(padded))
         moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None or not isinstance(identifier, str):
+        if moment.tzinfo is None or not is_storable(identifier):
             raise ValueError
     except (ValueError, TypeError, binascii.Error, UnicodeError, RecursionError):
         raise invalid_field("cursor", "This cursor is not one of ours.") from None

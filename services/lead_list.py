@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from engine.vocabulary import ENGAGEMENT_ACTIONS, Action, FactKind, Tier
 from errors import invalid_field
 from lib.clock import day_range, iso
+from lib.text import is_storable
 from models import Activity, Event, Lead
 from services.lead_scores import LeadScores, Queue
 from services.lead_visibility import is_visible
@@ -234,7 +235,10 @@ def _read_cursor(cursor: str, sort: str) -> tuple[Any, int]:
             value = datetime.fromisoformat(value)
             if value.tzinfo is None:
                 raise ValueError
-        elif not isinstance(value, str if sort.endswith("name") else (int, float)):
+        elif sort.endswith("name"):
+            if not isinstance(value, str) or not is_storable(value):
+                raise ValueError
+        elif not isinstance(value, int | float) or not abs(value) < 2**63:
             raise ValueError
         if not -(2**63) <= lead_id < 2**63:
             raise ValueError

@@ -18,6 +18,7 @@ from engine.workflow_file import NotReadable, read_file
 from engine.workflow_reader import WorkflowInvalid, read_workflow
 from engine.workflow_shape import Plain, next_number, shaped
 from engine.workflow_words import Change, differences
+from lib.text import strip_controls
 from models import WorkflowDraft, WorkflowVersion
 from services.account_service import AccountService
 from services.resources import Resources
@@ -98,7 +99,9 @@ class WorkflowDrafts:
                 "file", "This workflow has another shape than ours: " + str(problems[0])
             ) from None
         based_on = self.workflows.find_version_in_force() or 0
-        draft_id = self._insert(name[:LONGEST_NAME], based_on, workflow, arms, actor)
+        draft_id = self._insert(
+            strip_controls(name)[:LONGEST_NAME], based_on, workflow, arms, actor
+        )
         self._audit(actor, "workflow.draft_imported", draft_id, {"problems": len(problems)})
         return draft_id, problems
 

@@ -12,6 +12,7 @@ from marshmallow import fields, validate
 from engine.experiment_arms import TEXTS, Kind
 from engine.goals import METRICS
 from errors import invalid_field
+from lib.text import strip_all
 
 ARMS = ("A", "B", "C", "D")
 KINDS: dict[str, tuple[str, str]] = {
@@ -141,6 +142,6 @@ def _shares(arms: list[str], typed: Mapping[str, str]) -> dict[str, float]:
 
 def _json(text: str, field: str) -> Any:
     try:
-        return json.loads(text)
+        return strip_all(json.loads(text))
     except (ValueError, RecursionError):
         raise invalid_field(field, "This is no JSON; look at the example.") from None

@@ -6,14 +6,18 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import marshmallow
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
+from werkzeug.urls import iri_to_uri
 
 import errors
 from engine.policy import Permission
-from lib.text import strip_controls
+from lib.ids import LARGEST_ID
+from lib.text import is_storable, strip_controls
 from services.sign_in_service import Principal
 from web.body import invalid
 from web.console import notes
@@ -113,6 +117,11 @@ def read_query(schema: type[marshmallow.Schema] | marshmallow.Schema) -> dict[st
     return _loaded(schema, request.args)
 
 
+def read_text(schema: type[marshmallow.Schema] | marshmallow.Schema, text: str) -> dict[str, Any]:
+    """What the schema takes from a query that a form carries as one of its fields."""
+    return _loaded(schema, MultiDict(parse_qsl(text)))
+
+
 def show(template: str, **context: Any) -> str:
     """A page; asked for by htmx, only its main part, for that is all that changes."""
     is_part = is_htmx() and "HX-Boosted" not in request.headers
@@ -133,7 +142,7 @@ def go_to(endpoint: str, **values: Any) -> Response:
 def go(path: str) -> Response:
     """The reply after a form: on to this path of ours."""
     if is_htmx():
-        return Response(status=204, headers={"HX-Redirect": path})
+        return Response(status=204, headers={"HX-Redirect": iri_to_uri(path)})
     return make_response(redirect(path, code=303))
 
 
@@ -172,6 +181,7 @@ def _served(
     view: View, path: dict[str, Any], again: View | None, before: View | None, is_public: bool
 ) -> Response:
     try:
+        _refuse_impossible(path)
         _guard_form(is_public)
         if before is not None:
             before(**path)
@@ -183,6 +193,18 @@ def _served(
         if error.code is None or error.code < 400:
             raise
         return _refused(_of_framework(error))
+
+
+def _refuse_impossible(path: Mapping[str, Any]) -> None:
+    """Raises NotFound for what no row can be called; a number has one spelling only."""
+    said = request.path.split("/")
+    for value in path.values():
+        if isinstance(value, int):
+            is_known = value <= LARGEST_ID and str(value) in said
+        else:
+            is_known = is_storable(str(value))
+        if not is_known:
+            raise errors.NotFound("There is nothing at this address.")
 
 
 def _guard_form(is_public: bool) -> None:
@@ -276,7 +298,15 @@ def _loaded(schema: type[marshmallow.Schema] | marshmallow.Schema, given: Any) -
         loaded: dict[str, Any] = shape.load(said)
     except marshmallow.ValidationError as error:
         raise invalid(error) from None
+    _refuse_large(loaded)
     return loaded
+
+
+def _refuse_large(loaded: Mapping[str, Any]) -> None:
+    for name, value in loaded.items():
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(one, int) and abs(one) > LARGEST_ID for one in numbers):
+            raise errors.invalid_field(name, "This number is too large.")
 
 
 def _refuse_nul(said: Mapping[str, Any]) -> None:

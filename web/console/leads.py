@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
 import marshmallow
 from flask import Response, request, url_for
 from marshmallow import fields, validate
 
 from engine.policy import Permission
-from errors import Forbidden, invalid_field
+from errors import Forbidden, Invalid, invalid_field
 from services.bulk_service import ACTIONS, ASSIGN, AT_ONCE, Change, Done, Who
 from services.lead_export import Format, stream
 from services.lead_table import COUNTED_TO
 from services.lead_view import MINE, NOBODY, LeadView
 from web.console import leads_query, masking
-from web.console.frame import Pages, go, go_to, me, read, read_query, show
+from web.console.frame import Pages, go, go_to, me, read, read_query, read_text, show
 from web.console.leads_query import SIZES, SORTS, ListQuery
 from web.console.notes import say
 from web.unit_of_work import resources, services
@@ -304,10 +303,7 @@ def _packed(view: LeadView) -> str:
 
 
 def _unpacked(text: str) -> LeadView:
-    told = parse_qs(text[:8000])
-    plain = {name: values if name == "chose" else values[-1] for name, values in told.items()}
-    shape = ListQuery(unknown=marshmallow.EXCLUDE)
     try:
-        return leads_query.view_of(shape.load(plain))
-    except marshmallow.ValidationError:
+        return leads_query.view_of(read_text(ListQuery, text[:8000]))
+    except Invalid:
         raise invalid_field("query", "This list cannot be read; open it again.") from None

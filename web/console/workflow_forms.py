@@ -19,7 +19,7 @@ from engine.vocabulary import DEFAULT_POINTS, PROFILE_FIELDS
 from engine.widget_words import WORDS
 from engine.workflow_reader import MESSAGES
 from engine.workflow_shape import Plain, identifier
-from lib.text import fold, strip_controls
+from lib.text import fold, strip_all, strip_controls
 
 ROW = re.compile(r"([a-z_]{1,20})-(\w{1,16})-([a-z_]{1,16})")
 WHOLE = re.compile(r"-?[0-9]{1,15}")
@@ -53,7 +53,7 @@ def read_condition() -> Any:
     when = text("when")
     if when == OWN:
         try:
-            return json.loads(text("own", lines=True) or "null")
+            return strip_all(json.loads(text("own", lines=True) or "null"))
         except (ValueError, RecursionError):
             return text("own", lines=True)
     leaves = [_leaf(row) for row in rows("if") if row.get("subject")]
@@ -268,8 +268,8 @@ def _shown(value: Any) -> str:
 
 def _path(key: str) -> list[str]:
     try:
-        found = json.loads(key)
-    except ValueError:
+        found = strip_all(json.loads(key))
+    except (ValueError, RecursionError):
         return []
     is_path = isinstance(found, list) and all(isinstance(one, str) for one in found)
     return found if is_path and 1 <= len(found) <= MOST_PARTS else []
