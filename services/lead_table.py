@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from engine.vocabulary import Profile
 from errors import invalid_field
+from lib.text import is_storable
 from models import Lead, LeadScore
 from services.lead_list import lead_row
 from services.lead_scores import LeadScores
@@ -220,7 +221,10 @@ def _read_cursor(cursor: str, sort: str) -> tuple[Any, int]:
             value = datetime.fromisoformat(value)
             if value.tzinfo is None:
                 raise ValueError
-        elif type(value) not in ((str,) if sort == "name" else (int, float)):
+        elif sort == "name":
+            if type(value) is not str or not is_storable(value):
+                raise ValueError
+        elif type(value) not in (int, float) or not abs(value) < 2**63:
             raise ValueError
     except (ValueError, TypeError, binascii.Error, UnicodeError, RecursionError):
         raise invalid_field("cursor", "This page is of another list; begin again.") from None
