@@ -21,7 +21,7 @@ from engine.alert_rules import (
     wanted_by,
 )
 from engine.alert_settings import AlertSettings
-from engine.vocabulary import Action, ChannelName, FactKind, Profile, Trigger
+from engine.vocabulary import IMPORT_ACTOR, Action, ChannelName, FactKind, Profile, Trigger
 
 SHIPPED = AlertSettings()
 KNOWN = LeadState(7, "SQL", contactable=True)
@@ -240,6 +240,10 @@ def test_each_assignment_is_news():
     assert keys(("lead.assigned", {"to": None})) == []
 
 
+def test_hundreds_that_are_given_away_together_are_no_news():
+    assert keys(("lead.assigned", {"to": "bob", "among_many": True})) == []
+
+
 def test_each_follow_up_is_news_once():
     fact = ("follow_up.due", {"follow_up_id": 12})
     told = replace(COLD, raised=frozenset({"follow_up_due"}))
@@ -262,6 +266,13 @@ def test_a_corrected_value_is_no_second_deal():
     assert keys(("outcome.recorded", {"outcome": "won", "from": "lost"}), COLD, fact_id=6) == [
         "deal_won:7:6"
     ]
+
+
+def test_deals_that_an_import_tells_of_are_old_news():
+    imported = {"outcome": "won", "actor": f"{IMPORT_ACTOR}5"}
+
+    assert keys(("outcome.recorded", imported)) == []
+    assert keys(("outcome.recorded", {"outcome": "won", "actor": "sam"})) == ["deal_won:7:99"]
 
 
 ALL = {

@@ -298,6 +298,14 @@ def test_a_stored_name_that_no_variation_has_any_more_is_forgotten() -> None:
     assert ran.takes_part and not ran.was_stored
 
 
+def test_who_has_not_signed_in_is_known_by_what_stands_in_for_that() -> None:
+    trial = Trial("t", 2, attribute="user", fallback="id", sticky=True)
+
+    assert run(trial, Visit({"id": "v"})).unit == "v"
+    assert run(trial, Visit({"id": "v", "user": "u"})).unit == "u"
+    assert not run(dataclasses.replace(trial, sticky=False), Visit({"id": "v"})).takes_part
+
+
 def test_without_stickiness_nothing_is_remembered() -> None:
     visit = Visit({"id": "v"})
 

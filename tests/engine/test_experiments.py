@@ -21,6 +21,7 @@ GOOD: dict[str, Any] = {
     "metric": "sql",
     "arms": [{"arm": "A", "config": {}}, {"arm": "B", "config": {"greeting": "Hello!"}}],
 }
+GOAL = {"metric": "custom:sign_up"}
 SHIPPED = read_workflow(WORKFLOW_CONFIG, {})
 
 
@@ -43,6 +44,14 @@ def test_a_good_definition_has_equal_shares() -> None:
     [
         ({"arms": arms({"arm": "not a name"})}, "arms[1]"),
         ({"arms": arms("B")}, "arms[1]"),
+        ({"arms": arms({"arm": "B", "config": {"order": ["location"]}})}, "arms[1]"),
+        ({"arms": arms()}, "arms"),
+        ({"arms": arms({"arm": "A"})}, "arms"),
+        ({"name": "not a name"}, "name"),
+        ({"name": "holdout"}, "name"),
+        ({"kind": "weather"}, "kind"),
+        ({"control": "C"}, "control"),
+        ({"kind": "points", "arms": arms({"arm": "B"})}, "metric"),
         ({"arms": arms({"arm": "B", "config": ["x"]})}, "arms[1]"),
         ({"arms": arms({"arm": "B", "label": 7})}, "arms[1]"),
         ({"arms": arms({"arm": "B", "weight": "much"})}, "arms"),
@@ -89,6 +98,7 @@ def test_a_bandit_is_read_and_kept_with_how_it_moves() -> None:
         ({"mode": "bandit", "metric": "deal_won"}, "metric"),
         ({"mode": "bandit", "metric": "custom_value:basket"}, "metric"),
         ({"mode": "bandit", "planned_visitors": 9000}, "planned_visitors"),
+        ({"mode": "bandit", "kind": "points", "arms": arms({"arm": "B"}), **GOAL}, "mode"),
     ],
 )
 def test_what_cannot_earn_is_refused(parts: dict[str, Any], place: str) -> None:
@@ -100,6 +110,18 @@ def test_shares_stay_as_they_were_given() -> None:
     three = [{**one, "weight": w} for one, w in zip(arms({"arm": "C"}, {"arm": "D"}), given)]
 
     assert [one.weight for one in read_definition({**GOOD, "arms": three}).arms] == given
+
+
+def test_shares_in_per_cent_are_shares_too() -> None:
+    given = [{"arm": "A", "weight": 30}, {"arm": "B", "weight": 70}]
+
+    assert read_definition({**GOOD, "arms": given}).weights == {"A": 0.3, "B": 0.7}
+
+
+def test_goals_beside_the_first_are_kept_once() -> None:
+    read = read_definition({**GOOD, "metrics": ["mql", "sql", "mql", "custom:sign_up"]})
+
+    assert read.metrics == ("mql", "custom:sign_up")
 
 
 def test_an_edit_keeps_the_weights_that_a_bandit_came_to() -> None:
@@ -154,6 +176,75 @@ def test_a_question_is_put_first_once() -> None:
 def test_a_text_of_a_question_that_is_not_there_is_refused() -> None:
     with pytest.raises(WorkflowInvalid):
         changed(WORKFLOW_CONFIG, SHIPPED, {"texts": {"questions.shoe_size": "Which size?"}})
+
+
+def test_a_greeting_is_changed_in_every_language() -> None:
+    config = {**WORKFLOW_CONFIG, "translations": {"fr": {"greeting": "Bonjour !"}}}
+    workflow = read_workflow(config, {})
+    translated = {"de": "Hallo!"}
+
+    raw = changed(config, workflow, {"greeting": "Hello!", "greeting_translations": translated})
+
+    assert raw["greeting"]["text"] == "Hello!" and "greeting_message" not in raw
+    # An arm whose words are missing in French greets in its own, or arms would differ in English.
+    said = {locale: texts["greeting"] for locale, texts in raw["translations"].items()}
+    assert said == {"fr": "Hello!", "de": "Hallo!"}
+
+
+def test_words_that_stay_keep_their_translations() -> None:
+    config = {**WORKFLOW_CONFIG, "translations": {"fr": {"greeting": "Bonjour !"}}}
+    workflow = read_workflow(config, {})
+
+    raw = changed(config, workflow, {"greeting": workflow.greeting.text})
+
+    assert raw["translations"]["fr"]["greeting"] == "Bonjour !"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"greeting": "  "},
+        {"order": ["shoe_size"]},
+        {"texts": {"closing": " "}},
+        {"texts": {"consent": "Agree!"}},
+        {"options": {"shoe_size": ["43"]}},
+        {"calls_to_action": [{"id": ""}]},
+    ],
+)
+def test_a_change_that_cannot_be_made_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(WorkflowInvalid):
+        shown(WORKFLOW_CONFIG, {}, SHIPPED, change)
+
+
+def test_texts_change_with_their_translations() -> None:
+    change = {
+        "texts": {"questions.location": "Where are you?", "closing": "Thank you!"},
+        "translations": {"fr": {"questions.location": "Où ?"}},
+    }
+
+    raw = changed(WORKFLOW_CONFIG, SHIPPED, change)
+    tried = read_workflow(raw, {})
+
+    assert tried.find_question("location").text == "Where are you?"
+    assert tried.text("closing", None) == "Thank you!"
+    assert raw["translations"]["fr"]["questions"]["location"]["text"] == "Où ?"
+
+
+def test_labels_of_what_is_gone_go_along() -> None:
+    call = SHIPPED.calls_to_action[0].id
+    labels = {
+        "questions": {"staff_size": {"options": {"2–5": "2 à 5"}}},
+        "call_labels": {call: "Un appel"},
+    }
+    config = {**WORKFLOW_CONFIG, "translations": {"fr": labels}}
+    workflow = read_workflow(config, {})
+    talk = {"id": "talk", "label": "Talk to us"}
+
+    options = changed(config, workflow, {"options": {"staff_size": ["One", {"value": "Many"}]}})
+    calls = changed(config, workflow, {"calls_to_action": [talk]})
+
+    assert options["translations"]["fr"]["questions"]["staff_size"]["options"] == {}
+    assert calls["translations"]["fr"]["call_labels"] == {}
 
 
 def test_options_and_calls_leave_a_language_without_labels_alone() -> None:

@@ -235,6 +235,26 @@ def test_skips_outcomes_products_and_strange_words_are_told_too() -> None:
     assert not any("By us" in (text or "") for _, text in lines)
 
 
+def test_words_before_a_step_are_said_once_and_only_if_there_are_any() -> None:
+    clicked = (FactKind.BEHAVIOR_REPORTED, {"action": "clicked_product", "subject": "billing"}, {})
+    mute = read_workflow({**WORKFLOW_CONFIG, "product_text": ""}, {})
+    spoken = WORKFLOW.text("products", None)
+
+    lines = told(said(STARTED, clicked, clicked))
+    silent = transcript(said(STARTED, clicked), mute, None, {}, full=True)
+
+    assert spoken and lines.count(("bot", spoken)) == 1
+    assert [one.speaker for one in silent].count(Speaker.BOT) == 1
+
+
+def test_what_was_asked_again_and_would_be_understood_today_is_still_told() -> None:
+    lines = told(
+        said(STARTED, (FactKind.ANSWER_REASKED, {"question_id": 1}, {"text": "Restaurant"}))
+    )
+
+    assert lines[-1] == ("bot", "Asked again, kindly.")
+
+
 def test_the_order_of_reading_does_not_matter() -> None:
     facts = said(STARTED, answer(1, "Restaurant"), answer(3, "2–5"))
     lines: list[Line] = list(transcript(facts, WORKFLOW, None, {}, full=True))

@@ -109,3 +109,40 @@ def test_a_pattern_that_is_too_long_matches_nothing() -> None:
 def test_every_operator_of_the_vectors_is_known() -> None:
     assert {"$eq", "$elemMatch", "$vgte", "$inGroup", "$notRegexi"} <= OPERATORS
     assert "$near" not in OPERATORS
+
+
+@pytest.mark.parametrize("broken", ["(", "e" * (LONGEST_PATTERN + 1)])
+def test_a_pattern_that_cannot_be_read_matches_nothing(broken: str) -> None:
+    assert not is_met({"locale": {"$regex": broken}}, {"locale": broken})
+
+
+def test_what_is_no_list_has_no_size_and_no_elements() -> None:
+    for operator in ({"$size": 1}, {"$all": ["a"]}, {"$elemMatch": {"$eq": "a"}}):
+        assert is_met({"tags": operator}, {"tags": ["a"]})
+        assert not is_met({"tags": operator}, {"tags": "a"})
+    assert is_met({"tags": {"$elemMatch": {"size": 3}}}, {"tags": [{"size": 3}]})
+    assert not is_met({"tags": {"$elemMatch": "a"}}, {"tags": ["a"]})
+
+
+def test_none_of_some_conditions_is_the_opposite_of_one_of_them() -> None:
+    some = [{"locale": "en"}, {"locale": "hi"}]
+
+    for locale, is_one in (("de", False), ("hi", True)):
+        assert is_met({"$or": some}, {"locale": locale}) is is_one
+        assert is_met({"$nor": some}, {"locale": locale}) is not is_one
+        assert is_met({"$and": some}, {"locale": locale}) is False
+
+
+def test_texts_become_numbers_as_in_javascript() -> None:
+    assert is_met({"n": {"$gt": 5}}, {"n": "8"})
+    assert not is_met({"n": {"$gt": 5}}, {"n": "many"})
+    assert not is_met({"n": {"$gt": 5}}, {"n": ["8"]})
+
+
+def test_nothing_counts_as_zero() -> None:
+    for nothing in (None, ""):
+        assert is_met({"n": {"$lt": 1}}, {"n": nothing}) and is_met({"n": 0}, {"n": nothing})
+
+
+def test_the_type_of_nothing_is_null() -> None:
+    assert is_met({"n": {"$type": "null"}}, {}) and is_met({"n": {"$type": "boolean"}}, {"n": True})
