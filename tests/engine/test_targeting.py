@@ -146,3 +146,7 @@ def test_nothing_counts_as_zero() -> None:
 
 def test_the_type_of_nothing_is_null() -> None:
     assert is_met({"n": {"$type": "null"}}, {}) and is_met({"n": {"$type": "boolean"}}, {"n": True})
+
+
+def test_two_texts_compare_as_texts() -> None:
+    assert is_met({"a": {"$gt": "10"}}, {"a": "9"}) and not is_met({"a": {"$gt": 10}}, {"a": "9"})
