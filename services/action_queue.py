@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from engine.queue import REST, RETRY_HOT, SOON, UNANSWERED, Standing, Task, tasks
 from engine.stages import Pipeline
 from engine.vocabulary import Action, ActivityKind, Classification, FactKind, Profile, StageKind
+from errors import unknown_lead
 from models import Activity, Conversation, Event, FollowUp, Lead, LeadScore, ScorePoint
 from services.lead_list import LOGGED_SIGNALS
 from services.lead_scores import LeadScores
@@ -92,7 +93,13 @@ class ActionQueue:
         return Now(items, more, None if items else self._next(scope))
 
     def next_follow_up(self, lead_id: int) -> int | None:
-        """The follow-up of a lead that is due next, if there is one."""
+        """The follow-up of a lead that is due next, if there is one.
+
+        NotFound where nobody may see the lead: whether something is planned tells of it, too.
+        """
+        seen = select(Lead.id).where(Lead.id == lead_id, *is_visible())
+        if self.session.scalar(seen) is None:
+            raise unknown_lead()
         found = self._plans([lead_id]).get(lead_id)
         return found.id if found else None
 
@@ -100,35 +107,56 @@ class ActionQueue:
 
     def _due(self, scope: Scope) -> tuple[Sequence[int], int]:
         """Hot, warm and sales qualified leads that wait for somebody."""
-        touched, planned = self._touched, self._planned
+        free = self._unplanned(scope)
+        # Only of those, for activities are many; most leads that matter have something planned.
+        touched = (
+            select(Activity.lead_id, *_contacts())
+            .where(Activity.lead_id.in_(select(free.c.id)))
+            .group_by(Activity.lead_id)
+            .subquery()
+        )
         retry = touched.c.at <= self.now - RETRY_HOT
         waits = or_(
             touched.c.at.is_(None),
-            and_(Lead.last_activity_at > touched.c.at, _was_seen_after(touched.c.at)),
+            and_(free.c.active_at > touched.c.at, _was_seen_after(touched.c.at, free.c.id)),
             touched.c.heard > touched.c.at,
             and_(or_(touched.c.reached.is_(None), touched.c.reached < touched.c.at), retry),
         )
-        unplanned = or_(
-            planned.c.due.is_(None),
-            planned.c.due <= self.now + SOON,
-            _was_seen_after(planned.c.made),
-        )
-        wanted = or_(self.score >= self.queue.warm, Lead.lead_classification == Classification.SQL)
-        return self._page(
-            select(Lead.id, func.count().over())
-            .outerjoin(touched, touched.c.lead_id == Lead.id)
-            .outerjoin(planned, planned.c.lead_id == Lead.id)
-            .where(*self._open(scope), wanted, waits, unplanned)
-            .order_by(self.score.desc(), Lead.id)
+        return self._found(
+            select(free.c.id, func.count().over())
+            .outerjoin(touched, touched.c.lead_id == free.c.id)
+            .where(waits)
+            .order_by(free.c.score.desc(), free.c.id)
         )
 
+    def _unplanned(self, scope: Scope) -> CTE:
+        """Leads worth a call for which nothing is planned, or that came back since it was."""
+        due, made = func.min(FollowUp.due_at), func.max(FollowUp.created_at)
+        waiting = select(FollowUp.lead_id, due.label("due"), made.label("made"))
+        waiting = waiting.where(FollowUp.done_at.is_(None))
+        planned = waiting.group_by(FollowUp.lead_id).subquery()
+        came_back = and_(
+            Lead.last_activity_at > planned.c.made, _was_seen_after(planned.c.made, Lead.id)
+        )
+        unplanned = or_(planned.c.due.is_(None), planned.c.due <= self.now + SOON, came_back)
+        wanted = or_(self.score >= self.queue.warm, Lead.lead_classification == Classification.SQL)
+        found = (
+            select(Lead.id, self.score.label("score"), Lead.last_activity_at.label("active_at"))
+            .outerjoin(planned, planned.c.lead_id == Lead.id)
+            .where(*self._open(scope), wanted, unplanned)
+        )
+        return self._with_scores(found).cte("free")
+
     def _promised(self, scope: Scope) -> tuple[Sequence[int], int]:
-        planned = self._planned
-        return self._page(
+        due = select(FollowUp.lead_id, func.min(FollowUp.due_at).label("at")).where(
+            FollowUp.done_at.is_(None), FollowUp.due_at <= self.now + SOON
+        )
+        soon = due.group_by(FollowUp.lead_id).subquery()
+        return self._found(
             select(Lead.id, func.count().over())
-            .join(planned, planned.c.lead_id == Lead.id)
-            .where(*self._open(scope), planned.c.due <= self.now + SOON)
-            .order_by(planned.c.due, Lead.id)
+            .join(soon, soon.c.lead_id == Lead.id)
+            .where(*self._open(scope))
+            .order_by(soon.c.at, Lead.id)
         )
 
     def _woken(self, scope: Scope, today: datetime) -> tuple[Sequence[int], int]:
@@ -154,9 +182,15 @@ class ActionQueue:
             FollowUp.done_at.is_(None),
             FollowUp.due_at > self.now + SOON,
         )
+        # By themselves, for so PostgreSQL reads no more of a lead than stands in an index.
+        stuck = (
+            select(Lead.id)
+            .where(*self._open(scope), or_(*over), ~contacted.exists(), ~planned.exists())
+            .cte("stuck")
+        )
         return self._page(
             select(Lead.id, func.count().over())
-            .where(*self._open(scope), or_(*over), ~contacted.exists(), ~planned.exists())
+            .where(Lead.id.in_(select(stuck.c.id)))
             .order_by(self.score.desc(), Lead.id)
         )
 
@@ -177,7 +211,10 @@ class ActionQueue:
         return {lead_id for lead_id in newest if decided.lane_of(lead_id)}
 
     def _page(self, statement: Select[int, int]) -> tuple[Sequence[int], int]:
-        rows = self.session.execute(self._with_scores(statement).limit(MOST)).all()
+        return self._found(self._with_scores(statement))
+
+    def _found(self, statement: Select[int, int]) -> tuple[Sequence[int], int]:
+        rows = self.session.execute(statement.limit(MOST)).all()
         return [row[0] for row in rows], rows[0][1] if rows else 0
 
     def _with_scores(self, statement: Select[Any, Any]) -> Select[Any, Any]:
@@ -206,19 +243,6 @@ class ActionQueue:
     def _limited(self) -> list[Any]:
         stages = self._pipeline.stages
         return [one for one in stages if one.kind is StageKind.OPEN and one.limit_days is not None]
-
-    @cached_property
-    def _touched(self) -> Any:
-        """When sales last turned to each lead and when somebody was there; when it was heard of."""
-        return select(Activity.lead_id, *_contacts()).group_by(Activity.lead_id).subquery()
-
-    @cached_property
-    def _planned(self) -> Any:
-        """The next follow-up of each lead that has one."""
-        due, made = func.min(FollowUp.due_at), func.max(FollowUp.created_at)
-        waiting = select(FollowUp.lead_id, due.label("due"), made.label("made"))
-        waiting = waiting.where(FollowUp.done_at.is_(None))
-        return waiting.group_by(FollowUp.lead_id).subquery()
 
     # What the rules must know of them
 
@@ -324,12 +348,10 @@ class ActionQueue:
 
     def _next(self, scope: Scope) -> datetime | None:
         """The next moment at which something comes up by itself."""
-        planned = self._planned
         due = self.session.scalar(
-            select(func.min(planned.c.due))
-            .select_from(Lead)
-            .join(planned, planned.c.lead_id == Lead.id)
-            .where(*is_visible(), Lead.outcome.is_(None), *_of(scope))
+            select(func.min(FollowUp.due_at))
+            .join(Lead, Lead.id == FollowUp.lead_id)
+            .where(FollowUp.done_at.is_(None), *is_visible(), Lead.outcome.is_(None), *_of(scope))
         )
         wakes = self.session.scalar(
             select(func.min(Lead.snoozed_until)).where(
@@ -384,10 +406,10 @@ def _contacts() -> tuple[Any, Any, Any]:
     )
 
 
-def _was_seen_after(moment: Any) -> ColumnElement[bool]:
+def _was_seen_after(moment: Any, lead_id: Any) -> ColumnElement[bool]:
     """Whether the lead was in a conversation later than that."""
     later = select(Conversation.id).where(
-        Conversation.lead_id == Lead.id, Conversation.last_activity_at > moment
+        Conversation.lead_id == lead_id, Conversation.last_activity_at > moment
     )
     return later.exists()
 

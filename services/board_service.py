@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from engine.points import advice_for
@@ -34,6 +35,16 @@ class BoardFilter:
     owner: str | None = None
     campaign: str | None = None
     shown: Mapping[str, int] = field(default_factory=dict)
+
+    def most_of(self, stage: str) -> int:
+        """How many cards of a stage are shown."""
+        return min(self.shown.get(stage, CARDS_AT_ONCE), MOST_CARDS)
+
+    def holds(self, group: _Group) -> bool:
+        """Whether these leads are asked for."""
+        owner = None if self.owner == NOBODY else self.owner
+        is_theirs = self.owner is None or group.owner == owner
+        return is_theirs and self.campaign in (None, group.campaign)
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,16 @@ class _Sums:
     chance: float | None = None
 
 
+@dataclass(frozen=True)
+class _Group:
+    """The leads of one stage, owner and campaign."""
+
+    stage: str | None
+    owner: str | None
+    campaign: str | None
+    sums: _Sums
+
+
 class BoardService:
     """The board: read whole, changed by one card at a time."""
 
@@ -107,17 +128,17 @@ class BoardService:
         """Every stage in its order, then those that only leads still name."""
         pipeline = self.stages.in_force()
         sums, strange = self._sums(wanted, pipeline)
-        queue = LeadScores(self.session, self.resources).queue()
         won = [stage for stage in pipeline.stages if stage.kind is StageKind.WON]
         average = _average(sums[stage.name] for stage in won)
         known = [(stage, True) for stage in pipeline.stages]
         others = [(Stage(name, StageKind.OPEN), False) for name in sorted(strange)]
+        cards = self._cards(wanted, [stage for stage, _ in known + others])
         return [
             Lane(
                 stage,
                 sums[stage.name].count,
                 _value(stage, sums[stage.name], average),
-                self._cards(wanted, stage, queue) if sums[stage.name].count else (),
+                cards.get(stage.name, ()),
                 is_known,
             )
             for stage, is_known in known + others
@@ -125,11 +146,11 @@ class BoardService:
 
     def owners(self) -> list[str]:
         """Everybody who has a lead in sight."""
-        return self._distinct(Lead.assigned_to)
+        return sorted({one.owner for one in self._groups if one.owner}, key=str.casefold)
 
     def campaigns(self) -> list[str]:
         """Every campaign that a lead in sight belongs to."""
-        return self._distinct(Lead.campaign)
+        return sorted({one.campaign for one in self._groups if one.campaign}, key=str.casefold)
 
     def move(
         self, lead_id: int, to: str, *, expected: str | None, value: float | None, actor: str
@@ -159,10 +180,6 @@ class BoardService:
         stage = pipeline.find(name)
         return stage.name if stage else str(name)
 
-    def _distinct(self, column: Any) -> list[str]:
-        found = select(column).where(*is_visible(), column.is_not(None)).distinct()
-        return sorted(self.session.scalars(found), key=str.casefold)
-
     def _chosen(self, wanted: BoardFilter) -> list[ColumnElement[bool]]:
         chosen = [*is_visible()]
         if wanted.owner == NOBODY:
@@ -175,44 +192,86 @@ class BoardService:
 
     def _sums(self, wanted: BoardFilter, pipeline: Pipeline) -> tuple[dict[str, _Sums], set[str]]:
         """What each stage comes to by its name, and the names that the pipeline does not have."""
+        found = {stage.name: _Sums() for stage in pipeline.stages}
+        strange = set()
+        for group in filter(wanted.holds, self._groups):
+            stage = pipeline.find(group.stage)
+            key = stage.name if stage else str(group.stage)
+            if stage is None:
+                strange.add(key)
+            found[key] = _added(found.get(key, _Sums()), group.sums)
+        return found, strange
+
+    @cached_property
+    def _groups(self) -> list[_Group]:
+        """All leads in sight, added up in one walk for the stages and for what one may ask for."""
+        key = (Lead.stage, Lead.assigned_to, Lead.campaign)
         rows = self.session.execute(
             select(
-                Lead.stage,
+                *key,
                 func.count(),
                 func.sum(Lead.outcome_value),
                 func.count(Lead.outcome_value),
                 func.sum(Lead.probability),
             )
-            .where(*self._chosen(wanted))
-            .group_by(Lead.stage)
+            .where(*is_visible())
+            .group_by(*key)
         )
-        found = {stage.name: _Sums() for stage in pipeline.stages}
-        strange = set()
-        for name, count, won, valued, chance in rows:
-            stage = pipeline.find(name)
-            key = stage.name if stage else str(name)
-            if stage is None:
-                strange.add(key)
-            found[key] = _added(found.get(key, _Sums()), _Sums(count, won or 0.0, valued, chance))
-        return found, strange
-
-    def _cards(self, wanted: BoardFilter, stage: Stage, queue: Queue) -> list[Card]:
-        """The first leads of a stage: what to call first on top, of ended sales the latest."""
-        score = queue.column()
-        order = score.desc() if stage.kind is StageKind.OPEN else _here_since().desc()
-        limit = min(wanted.shown.get(stage.name, CARDS_AT_ONCE), MOST_CARDS)
-        rows = self.session.execute(
-            select(Lead, score)
-            .where(*self._chosen(wanted), self.stages.stands_in(stage.name))
-            .order_by(order, Lead.id.desc())
-            .limit(limit)
-        ).all()
-        due = self._due([lead.id for lead, _ in rows])
-        now = self.resources.clock.now()
         return [
-            _card(lead, number, stage, queue.tier(number), due.get(lead.id), now)
-            for lead, number in rows
+            _Group(stage, owner, campaign, _Sums(count, won or 0.0, valued, chance))
+            for stage, owner, campaign, count, won, valued, chance in rows
         ]
+
+    def _cards(self, wanted: BoardFilter, stages: Sequence[Stage]) -> dict[str, list[Card]]:
+        """The first leads of each stage: what to call first on top, of ended sales the latest."""
+        queue = LeadScores(self.session, self.resources).queue()
+        ids: dict[int, Stage] = {}
+        for stage in stages:
+            if stage.kind is not StageKind.OPEN:
+                ids |= dict.fromkeys(self._latest(wanted, stage), stage)
+        still_open = {one.name: one for one in stages if one.kind is StageKind.OPEN}
+        for name, lead_id in self._best(wanted, still_open, queue):
+            ids[lead_id] = still_open[name]
+        rows = self.session.execute(select(Lead, queue.column()).where(Lead.id.in_(ids)))
+        known = {lead.id: (lead, score) for lead, score in rows}
+        due, now = self._due(list(ids)), self.resources.clock.now()
+        found: dict[str, list[Card]] = {}
+        for lead_id, stage in ids.items():
+            lead, score = known[lead_id]
+            card = _card(lead, score, stage, queue.tier(score), due.get(lead_id), now)
+            found.setdefault(stage.name, []).append(card)
+        return found
+
+    def _latest(self, wanted: BoardFilter, stage: Stage) -> Sequence[int]:
+        """Of a stage that ends sales, by an index: most leads have ended."""
+        return self.session.scalars(
+            select(Lead.id)
+            .where(*self._chosen(wanted), self.stages.stands_in(stage.name))
+            .order_by(_here_since().desc(), Lead.id.desc())
+            .limit(wanted.most_of(stage.name))
+        ).all()
+
+    def _best(
+        self, wanted: BoardFilter, stages: Mapping[str, Stage], queue: Queue
+    ) -> list[tuple[str, int]]:
+        """The leads to show of all open stages in one walk, each with the name of its stage."""
+        there = {name: self.stages.stands_in(name) for name in stages}
+        stage = case(*((stands, name) for name, stands in there.items()))
+        place = func.row_number().over(
+            partition_by=stage, order_by=(queue.column().desc(), Lead.id.desc())
+        )
+        ranked = (
+            select(Lead.id, stage.label("stage"), place.label("place"))
+            .where(*self._chosen(wanted), or_(*there.values()))
+            .subquery()
+        )
+        most = case(*((ranked.c.stage == name, wanted.most_of(name)) for name in stages))
+        rows = self.session.execute(
+            select(ranked.c.stage, ranked.c.id)
+            .where(ranked.c.place <= most)
+            .order_by(ranked.c.stage, ranked.c.place)
+        )
+        return [(name, lead_id) for name, lead_id in rows]
 
     def _due(self, lead_ids: Sequence[int]) -> dict[int, datetime]:
         """The next follow-up of each of these leads."""

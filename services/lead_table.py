@@ -77,9 +77,10 @@ class LeadTable:
     ) -> tuple[Sequence[tuple[int, Any]], int]:
         """The first of the view's leads behind the cursor, and how many there are in all.
 
-        Conversations are many and wide, so that they are looked through once for both.
+        Searching finds everything that is alike before it can be ranked, so that it is done once
+        for both. All else is faster asked twice: the best come first, and counting ends early.
         """
-        if not view.asks_conversations:
+        if not view.searches:
             statement = self._unordered(view, order)
             if cursor:
                 statement = statement.where(_after(cursor, view.sort, order, Lead.id))

@@ -64,9 +64,9 @@ class LeadView:
         return replace(self, q=None, said=None, said_to=None)
 
     @property
-    def asks_conversations(self) -> bool:
-        """Whether conversations have to be looked through, and not leads alone."""
-        return bool(self.q or self.utm_campaign or self.variant or self.chose or self.said)
+    def searches(self) -> bool:
+        """Whether it is found by words that stand in leads and answers alike."""
+        return bool(self.q)
 
     @property
     def filters(self) -> dict[str, Any]:
@@ -129,8 +129,7 @@ class ViewFilter:
         if view.utm_campaign:
             found.append(_talked(Conversation.utm_campaign == view.utm_campaign))
         if view.variant:
-            name, _, arm = view.variant.rpartition(":")
-            found.append(_talked(Conversation.arms[name].as_string() == arm))
+            found.append(_talked(self._has_arm(*view.variant.rpartition(":")[::2])))
         for one in view.chose:
             number, _, option = one.partition(":")
             if number.isascii() and number.isdigit() and len(number) <= 9:
@@ -140,6 +139,12 @@ class ViewFilter:
             to = [Answer.question_id == view.said_to] if view.said_to is not None else []
             found.append(_answered([*words, *to]))
         return found
+
+    def _has_arm(self, experiment: str, arm: str) -> ColumnElement[bool]:
+        """Containment where there is an index of it, and statistics of how many have the arm."""
+        if self.session.get_bind().dialect.name == "postgresql":
+            return type_coerce(Conversation.arms, JSONB).contains({experiment: arm})
+        return and_(Conversation.arms[experiment].as_string() == arm)
 
     def _chose(self, question_id: int, option: str) -> ColumnElement[bool]:
         mine = Answer.question_id == question_id

@@ -243,17 +243,21 @@ def test_one_click_is_one_step_with_one_audit_row(small: Office, action: str) ->
     assert (causes(small) == {}) is (action != "take")
 
 
+@pytest.mark.parametrize("is_planned", [False, True])
 @pytest.mark.parametrize("action", [*ACTIONS, "finish"])
-def test_only_who_sells_acts_and_only_on_what_they_see(small: Office, action: str) -> None:
+def test_only_who_sells_acts_and_only_on_what_they_see(
+    small: Office, action: str, is_planned: bool
+) -> None:
     lead = talk(small)
     with small.unit() as services:
+        if is_planned:
+            services.diary.set_follow_up(lead, START + HOUR, actor=SAM)
         services.pipeline.assign(lead, "sue@example.com", actor=SAM)
     form = ACTIONS.get(action, {})
 
     assert small.vera.post(f"/console/now/{lead}/{action}", form).status_code == 403
     assert small.mark.post(f"/console/now/{lead}/{action}", form).status_code == 403
-    if action != "finish":
-        assert small.sam.post(f"/console/now/{lead}/{action}", form).status_code == 404
+    assert small.sam.post(f"/console/now/{lead}/{action}", form).status_code == 404
     assert small.ask(lambda s: s.session.scalars(select(Activity)).all()) == []
 
 
