@@ -199,6 +199,74 @@ def test_a_walk_in_is_entered_edited_deleted_and_brought_back(ours: Office) -> N
     assert len(entries(ours)) == before + 4
 
 
+def test_attributes_of_a_lead_are_added_changed_and_taken_away(ours: Office) -> None:
+    told = {"branch": "Pune", "tables": 12, "open": True, "tags": ["new"], "old": "x"}
+    lead = ours.enter_lead(attributes=told)
+    sam, path = ours.sam, f"/console/leads/{lead}/edit"
+    page = sam.get(path).text
+    assert 'name="attribute_value" value="Pune"' in page and 'value="[&#34;new&#34;]"' in page
+    before = len(entries(ours))
+
+    form = {
+        "name": "Lena Lead",
+        "attribute_name": ["branch", "old", "open", "tables", "tags", "unheard"],
+        "attribute_value": ["Mumbai", "", "true", "14", '["new"]', "x"],
+        "new_attribute_name": ["floor", ""],
+        "new_attribute_value": [" 2nd ", ""],
+    }
+    assert sam.post(path, form).status_code == 303
+
+    known = ours.ask(lambda s: s.book.find_lead(lead))["attributes"]
+    assert known == {
+        **{"branch": "Mumbai", "tables": 14, "open": True, "tags": ["new"]},
+        **{"old": None, "floor": "2nd"},
+    }
+    assert len(entries(ours)) == before + 1
+    assert "2nd" in sam.text(f"/console/leads/{lead}")
+    assert 'value="old"' not in sam.get(path).text
+    detail = ours.ask(lambda s: s.session.scalars(select(AuditEntry)).all())[-1].detail
+    assert detail == {"fields": ["attributes"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("email", "x", "This name is taken"),
+        ("lead_score", "100", "This name is taken"),
+        ("branch", "Delhi", "There is one of this name already."),
+        ("floor", "", "Say what it is."),
+        ("n" * 65, "x", "has 1 to 64 characters"),
+        ("floor", "x" * 1001, "At most 1000 characters"),
+    ],
+)
+def test_an_attribute_that_cannot_be_is_refused_beside_its_row(
+    small: Office, name: str, value: str, sentence: str
+) -> None:
+    lead = small.enter_lead(attributes={"branch": "Pune"})
+    form = {
+        "name": "Lena Lead",
+        "attribute_name": ["branch"],
+        "attribute_value": ["Goa"],
+        "new_attribute_name": [name],
+        "new_attribute_value": [value],
+    }
+
+    reply = small.sam.post(f"/console/leads/{lead}/edit", form)
+
+    assert reply.status_code == 422 and sentence in reply.text
+    assert 'value="Goa"' in reply.text and f'value="{name}"' in reply.text
+    assert small.ask(lambda s: s.book.find_lead(lead))["attributes"] == {"branch": "Pune"}
+
+
+def test_a_lead_has_so_many_attributes_and_no_more(small: Office) -> None:
+    lead = small.enter_lead(attributes={f"a{number}": "x" for number in range(50)})
+    form = {"name": "Lena", "new_attribute_name": ["b"], "new_attribute_value": ["x"]}
+
+    reply = small.sam.post(f"/console/leads/{lead}/edit", form)
+
+    assert reply.status_code == 422 and "at most 50 attributes" in reply.text
+
+
 def test_a_refused_entry_keeps_what_was_typed_beside_the_sentence(small: Office) -> None:
     sam = small.sam
 

@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 from engine.policy import Permission
 from engine.vocabulary import PROFILE_FIELDS
 from errors import Forbidden, unknown_lead
-from web.console import masking
+from web.console import lead_attributes, masking
 from web.console.frame import Pages, go_to, me, read, show
 from web.console.notes import say
 from web.unit_of_work import services
@@ -82,7 +82,8 @@ def edit(lead_id: int) -> str:
     _refuse_masked()
     lead = services().book.find_lead(lead_id)
     merges = services().merges.merges(lead_id) if me().may(Permission.LEADS_MANAGE) else []
-    return show("leads/entry.html", lead=lead, merges=merges, **_offers())
+    rows = lead_attributes.rows(lead["attributes"])
+    return show("leads/entry.html", lead=lead, merges=merges, attributes=rows, **_offers())
 
 
 @pages.page(
@@ -95,6 +96,8 @@ def keep(lead_id: int) -> Response:
     before = services().book.find_lead(lead_id)
     data = {**dict.fromkeys(CLEARED), "assigned_to": None, **told}
     _refuse_giving(data["assigned_to"], before["assigned_to"])
+    if changed := lead_attributes.changes(before["attributes"]):
+        data["attributes"] = changed
     with services().accounts.as_one(me().email, "lead.edited", f"lead {lead_id}") as entry:
         after = services().book.edit(lead_id, data, actor=me().email)
         entry.detail = {"fields": sorted(name for name in data if after[name] != before[name])}
