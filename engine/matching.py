@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA, JaroWinkler
 
@@ -44,6 +45,12 @@ AROUND_A_NUMBER = frozenset(
 TELLING = frozenset("-+.,%/<>≤≥")
 RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 OPEN_RANGE = re.compile(r"([0-9]{1,9})\+")
+# Addresses that need no look at their letters: nothing of them could be read in two ways.
+PLAIN_EMAIL = re.compile(r"(?=[^@]{1,64}@)([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([A-Za-z0-9.-]+)")
+# Names of a house and not of a person, in which letters of any size are the same.
+SHARED_MAILBOXES = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
+DIGIT = re.compile("[0-9]")
+PLAIN_PHONE = re.compile(r"[0-9+ ()./-]+")
 PHONE = re.compile(
     r"[ (]*\+?[0-9 ()./-]+(?:(?:ext\.?|extension|x|#) ?[0-9]{1,6} ?)?", re.IGNORECASE
 )
@@ -134,14 +141,13 @@ def parse_email(text: str, *, allow_test: bool) -> str | None:
     if "=?" in text:
         # Allowed by the letter of the standard, and in a header it would be decoded.
         return None
-    try:
-        address = validate_email(
-            text.strip(), check_deliverability=False, test_environment=allow_test
-        )
-    except (EmailNotValidError, UnicodeError):
-        return None
-    too_long = len(address.local_part.encode()) > LONGEST_LOCAL_PART
-    return None if too_long else address.normalized
+    address = text.strip()
+    if plain := PLAIN_EMAIL.fullmatch(address):
+        name = plain[1] if plain[1].lower() not in SHARED_MAILBOXES else plain[1].lower()
+        domain = _plain_domain(plain[2], allow_test)
+        if domain is None or domain.isascii():
+            return domain and f"{name}@{domain}"
+    return _email(address, allow_test)
 
 
 def parse_phone(text: str, region: str | None) -> Phone | None:
@@ -150,15 +156,34 @@ def parse_phone(text: str, region: str | None) -> Phone | None:
     Seven to fifteen digits that no numbering plan knows are kept as typed.
     """
     typed = text.strip() if len(text) <= 2 * LONGEST_PHONE else ""
-    if any(unicodedata.category(letter) in ("Cc", "No") for letter in typed):
+    if PLAIN_PHONE.fullmatch(typed):
+        plain = " ".join(typed.split())
+    elif any(unicodedata.category(letter) in ("Cc", "No") for letter in typed):
         return None
-    plain = fold("".join(map(_ascii_digit, typed)))
+    else:
+        plain = fold("".join(map(_ascii_digit, typed)))
     if not typed or len(plain) > LONGEST_PHONE or not PHONE.fullmatch(plain):
         return None
     number = re.split("[ex#]", plain)[0]
-    if not 7 <= sum(letter.isdigit() for letter in number) <= 15:
+    if not 7 <= len(DIGIT.findall(number)) <= 15:
         return None
     return Phone(typed, _e164(number, region))
+
+
+def _email(address: str, allow_test: bool) -> str | None:
+    try:
+        found = validate_email(address, check_deliverability=False, test_environment=allow_test)
+    except (EmailNotValidError, UnicodeError):
+        return None
+    too_long = len(found.local_part.encode()) > LONGEST_LOCAL_PART
+    return None if too_long else found.normalized
+
+
+@lru_cache(maxsize=8192)
+def _plain_domain(domain: str, allow_test: bool) -> str | None:
+    """The domain in its normal form, None if it cannot be one; a file names few, and often."""
+    found = _email(f"x@{domain}", allow_test)
+    return found and found.partition("@")[2]
 
 
 def calling_code(region: str) -> str | None:
