@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
+from io import StringIO
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
+    ColumnElement,
     DateTime,
     Engine,
     Integer,
     MetaData,
+    Table,
+    Text,
+    any_,
+    cast,
     create_engine,
     event,
+    func,
+    insert,
     inspect,
     make_url,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -88,9 +101,16 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 JsonOrNull = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
+# Nothing, in a table that PostgreSQL reads; unknown to everybody, so that no text can say it.
+NULL = f"\\N{token_hex(6)}"
+# How much of a table the driver hands to PostgreSQL at a time.
+COPIED_AT_ONCE = 1 << 18
+_PLAIN_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def dumps(value: Any) -> str:
     """JSON as we store it: text as it is, no NaN."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _PLAIN_JSON.encode(value)
 
 
 def driver_url(url: str) -> str:
@@ -184,6 +204,95 @@ def session_scope(engine: Engine, *, read_only: bool = False) -> Iterator[Sessio
                 session.commit()
         if read_only:
             transaction.rollback()
+
+
+def insert_many(
+    session: Session, model: type[Base], names: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Rows of these columns, of which nobody asks for anything back; far quicker than one by one.
+
+    PostgreSQL reads them as a table of its own (COPY): no statement is built, planned or quoted.
+    """
+    if session.connection().dialect.name == "postgresql":
+        _copy(session, model, names, _cells(model, names, rows))
+    elif values := [dict(zip(names, row, strict=True)) for row in rows]:
+        session.connection().execute(insert(_table(model)), values)
+
+
+def insert_alike(
+    session: Session,
+    model: type[Base],
+    key: str,
+    names: Sequence[str],
+    groups: Iterable[tuple[Sequence[Any], Sequence[int]]],
+) -> None:
+    """Many rows of which few differ in more than their key: what they say, and all their keys."""
+    if session.connection().dialect.name != "postgresql":
+        rows = ((number, *row) for row, numbers in groups for number in numbers)
+        insert_many(session, model, (key, *names), rows)
+        return
+    made = ((_cells(model, names, [row]), numbers) for row, numbers in groups)
+    lines = (f"{number},{text}" for text, numbers in made for number in numbers)
+    _copy(session, model, (key, *names), "".join(lines))
+
+
+def _table(model: type[Base]) -> Table:
+    assert isinstance(model.__table__, Table)
+    return model.__table__
+
+
+def _copy(session: Session, model: type[Base], names: Sequence[str], cells: str) -> None:
+    if not cells:
+        return
+    copy = f"COPY {model.__tablename__} ({', '.join(names)}) FROM STDIN (FORMAT csv, NULL '{NULL}')"
+    driver: Any = session.connection().connection
+    with driver.cursor() as cursor:
+        cursor.copy_expert(copy, StringIO(cells), COPIED_AT_ONCE)
+
+
+def _cells(model: type[Base], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """The rows as CSV, in which nothing and an empty text are two things."""
+    types = [type(_table(model).c[name].type) for name in names]
+    ways = [(place, _WRITTEN[kind]) for place, kind in enumerate(types) if kind in _WRITTEN]
+    cells = StringIO()
+    writer = csv.writer(cells)
+    for row in rows:
+        plain = [NULL if value is None else value for value in row]
+        for place, written in ways:
+            if row[place] is not None:
+                plain[place] = written(row[place])
+        writer.writerow(plain)
+    return cells.getvalue()
+
+
+@lru_cache(maxsize=1024)
+def _moment(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise ValueError("a moment without a time zone cannot be stored")
+    return value.isoformat()
+
+
+_WRITTEN: Mapping[type[Any], Callable[[Any], str]] = {JSON: dumps, UtcDateTime: _moment}
+
+
+def is_one_of(session: Session, column: Any, texts: Sequence[str]) -> ColumnElement[bool]:
+    """The condition that a column is one of many texts: as one value where that can be."""
+    if session.connection().dialect.name == "postgresql":
+        return column == any_(cast(list(texts), ARRAY(Text)))
+    return column.in_(texts)
+
+
+def next_ids(session: Session, model: type[Base], count: int) -> list[int]:
+    """The ids of rows that this unit inserts next, as the database would number them itself."""
+    connection, table = session.connection(), _table(model)
+    if connection.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence(table.name, "id")
+        numbers = func.generate_series(1, count).table_valued("n")
+        rows = connection.execute(select(func.nextval(sequence)).select_from(numbers))
+        return [number for (number,) in rows]
+    # Nobody else writes before this unit has ended.
+    last = connection.scalar(select(func.max(table.c.id))) or 0
+    return list(range(last + 1, last + 1 + count))
 
 
 def migrate(engine: Engine) -> None:

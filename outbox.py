@@ -19,6 +19,7 @@ from sqlalchemy import and_, case, delete, func, insert, literal, null, or_, sel
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
+from database import insert_many
 from engine.vocabulary import RELAYED, DeliveryStatus, JobStatus
 from lib.ids import delivery_id, job_id
 from models import Delivery, DeliveryAttempt, Destination, Event, Job, PendingFact
@@ -71,6 +72,19 @@ def record(session: Session, *facts: NewFact) -> list[int]:
     ids = list(session.scalars(statement, [_row(fact) for fact in facts]))
     _to_relay(session, zip(ids, facts, strict=True))
     return ids
+
+
+def record_heard(session: Session, facts: Iterable[NewFact]) -> None:
+    """Write many facts of leads that are news to nobody; no conversation of theirs is known."""
+    rows = (
+        (
+            *(str(fact.kind), fact.lead_id, fact.measured, fact.personal or None),
+            *(fact.occurred_at, fact.recorded_at or fact.occurred_at),
+        )
+        for fact in facts
+    )
+    names = ("kind", "lead_id", "measured", "personal", "occurred_at", "recorded_at")
+    insert_many(session, Event, names, rows)
 
 
 def record_once(session: Session, fact: NewFact) -> int | None:

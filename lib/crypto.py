@@ -24,7 +24,7 @@ def same(left: str | bytes, right: str | bytes) -> bool:
 
 def hmac_hex(key: str | bytes, message: str | bytes) -> str:
     """The HMAC-SHA256 of a message under a key, in lower-case hex."""
-    return hmac.new(_bytes(key), _bytes(message), hashlib.sha256).hexdigest()
+    return hmac.digest(_bytes(key), _bytes(message), "sha256").hex()
 
 
 def short_hash(text: str) -> str:

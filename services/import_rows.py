@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +74,16 @@ def read_row(plan: ImportPlan, number: int, record: Record, around: Around) -> R
     return _Reading(plan, around, record.cells).row(number)
 
 
+@lru_cache(maxsize=4096)
+def _read_moment(text: str) -> datetime | None:
+    """The moment that a text says, None if it says none; of a file many rows say the same day."""
+    try:
+        moment, _ = day_range(text, None)
+    except ValueError:
+        return None
+    return moment
+
+
 class _Reading:
     """The cells of one row on their way to a lead; problems are collected, not raised."""
 
@@ -94,15 +105,14 @@ class _Reading:
         known = {one: fields[one][1] for one in PROFILE_FIELDS if one in fields}
         profile = self._profile(known, fields)
         sales = self._sales(fields)
-        moments = {one: self._moment(one, fields) for one in MOMENTS}
+        created_at, occurred_at = (self._moment(one, fields) for one in MOMENTS)
         outcome = self._outcome(fields)
-        self._check_order(moments["created_at"], moments["occurred_at"], fields)
-        if len(json.dumps(attributes)) > LARGEST_ATTRIBUTES:
+        self._check_order(created_at, occurred_at, fields)
+        if attributes and len(json.dumps(attributes)) > LARGEST_ATTRIBUTES:
             self.problems[WHOLE_ROW] = "The custom attributes are too large together."
         if self.problems:
             raise RowRefused(self.problems)
         said = {**known, **({"attributes": attributes} if attributes else {})}
-        created_at, occurred_at = moments.values()
         stage = self.around.pipeline.find(sales.get("stage")) if "stage" in sales else None
         if stage and stage.kind is not StageKind.OPEN and outcome is None:
             outcome = str(stage.kind)
@@ -158,10 +168,7 @@ class _Reading:
         if target not in fields:
             return None
         name, cell = fields[target]
-        try:
-            moment, _ = day_range(cell.strip(), None)
-        except ValueError:
-            moment = None
+        moment = _read_moment(cell.strip())
         latest = self.around.now + LARGEST_LEAD_OF_A_CLOCK
         if moment is None or not EARLIEST <= moment <= latest:
             self.problems[name] = (

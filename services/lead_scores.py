@@ -147,35 +147,10 @@ class LeadScores:
         self.session.flush()
         return notable
 
-    def store_first(self, lead_ids: Sequence[int]) -> None:
-        """The first scores of leads that came in together, stored at once and no news to anybody.
-
-        Who is hot from the beginning did not become it: the watch is armed for the others only.
-        """
-        leads = self.session.scalars(select(Lead).where(Lead.id.in_(lead_ids))).all()
-        standings, now = self._standings(leads), self.resources.clock.now()
-        hot = {profile: self.tiers(profile)[0] for profile in COMPUTED}
-        made = [
-            (lead.id, profile, standings[lead.id][profile])
-            for lead in leads
-            for profile in COMPUTED
-        ]
-        first = [
-            {
-                "lead_id": lead_id,
-                "profile": str(profile),
-                "score": one.score,
-                "tier": str(one.tier),
-                "coverage": one.coverage,
-                "armed": one.score < hot[profile],
-                "crossings": 0,
-                "computed_at": now,
-            }
-            for lead_id, profile, one in made
-        ]
-        if made:
-            self.session.execute(insert(LeadScore), first)
-            self.session.execute(insert(ScorePoint), [_point(*one, now) for one in made])
+    def without_talk(self, signals: Signals) -> dict[Profile, Standing]:
+        """The scores of a lead that has these signals and no points yet."""
+        seen = replace(signals, connected=signals.connected | self._sources)
+        return {profile: _standing(profile, 0, seen, self.tiers(profile)) for profile in COMPUTED}
 
     def history(self, lead_id: int) -> list[dict[str, Any]]:
         """How a lead's scores went, the oldest first."""
@@ -209,7 +184,7 @@ class LeadScores:
         tiers = {profile: self.tiers(profile) for profile in COMPUTED}
         return {
             lead.id: {
-                profile: _standing(profile, lead, signals[lead.id], tiers[profile])
+                profile: _standing(profile, lead.lead_score, signals[lead.id], tiers[profile])
                 for profile in COMPUTED
             }
             for lead in leads
@@ -258,6 +233,10 @@ class LeadScores:
                 now=self.resources.clock.now(),
             )
         return seen
+
+    @cached_property
+    def _sources(self) -> frozenset[str]:
+        return self._connected(())
 
     def _may_write(self) -> bool:
         return not self.session.connection().get_execution_options().get("read_only")
@@ -341,11 +320,11 @@ def _point(lead_id: int, profile: Profile, standing: Standing, now: datetime) ->
 
 
 def _standing(
-    profile: Profile, lead: Lead, signals: Signals, tiers: tuple[float, float]
+    profile: Profile, points: int, signals: Signals, tiers: tuple[float, float]
 ) -> Standing:
     if profile == Profile.CORE_POINTS:
         hot, warm = tiers
-        return Standing(lead.lead_score, tier_for(lead.lead_score, hot=hot, warm=warm), 1.0)
+        return Standing(points, tier_for(points, hot=hot, warm=warm), 1.0)
     made = profile_score(profile, signals, tiers=tiers)
     return Standing(made.score, made.tier, made.coverage, made.parts, made.left_out)
 

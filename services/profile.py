@@ -18,6 +18,8 @@ LONGEST_NAME = 64
 MOST_ATTRIBUTES = 50
 LARGEST_ATTRIBUTES = 16_000
 MOST_FEATURES = 50
+# Beside what was typed they fill a column of what is compared.
+_CONTACTS = ("email", "phone")
 
 
 @dataclass
@@ -43,7 +45,7 @@ def read_profile(
     """
     change, problems = ProfileChange(), {}
     for name, value in data.items():
-        problem = _problem_of_name(name)
+        problem = None if name in PROFILE_FIELDS else _problem_of_name(name)
         if problem:
             problems[str(name)[:LONGEST_NAME]] = [problem]
             continue
@@ -53,7 +55,7 @@ def read_profile(
             _read_one(change, name, value, region, allow_test_addresses)
         except ValueError as error:
             problems[name] = [str(error)]
-    if len(json.dumps(change.attributes)) > LARGEST_ATTRIBUTES:
+    if change.attributes and len(json.dumps(change.attributes)) > LARGEST_ATTRIBUTES:
         problems["profile_data"] = ["The custom attributes are too large together."]
     if problems:
         unknown = any(name in PROTECTED_FIELDS for name in problems)
@@ -83,6 +85,9 @@ def _read_one(
         change.columns[name] = _features(value)
         return
     text = _text(value)
+    if name not in _CONTACTS:
+        change.columns[name] = text
+        return
     email = phone = None
     if name == "email" and text is not None:
         email = parse_email(text, allow_test=allow_test_addresses)

@@ -36,6 +36,8 @@ class Suppressions:
 
     def known(self, names: Iterable[str | None]) -> set[str]:
         """Those of these e-mails and numbers that are remembered, under this key or the last."""
+        if self._session.scalar(select(Suppression.mark).limit(1)) is None:
+            return set()
         marks = {self._mark(key, name): name for name in names if name for key in self._keys}
         found = self._session.scalars(select(Suppression.mark).where(Suppression.mark.in_(marks)))
         return {marks[mark] for mark in found}

@@ -9,8 +9,11 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from jobs.tasks import Worker
+from models import Lead
+from services import import_service
 from tests.api.conftest import Caller, refused
 from tests.shared_data import shared_file
 
@@ -290,7 +293,8 @@ def test_a_form_sent_twice_with_one_key_is_one_import(api: Caller) -> None:
     assert count(api, "imports") == 1
 
 
-def test_good_rows_come_into_sight_together(api: Caller) -> None:
+def test_good_rows_come_into_sight_together(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_service, "ROWS_AT_ONCE", 100)
     rows = "".join(f"Lead {n},lead{n}@example.com\n" for n in range(400))
     reply = send(api, "name,email\n" + rows)
     seen, worker = [], Worker(api.resources)
@@ -317,7 +321,10 @@ class Killed(BaseException):
     """What ends a process between two instructions."""
 
 
-def test_a_killed_job_goes_on_without_doubling(api: Caller) -> None:
+def test_a_killed_job_goes_on_without_doubling(
+    api: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_service, "ROWS_AT_ONCE", 100)
     rows = "".join(f"Lead {n},lead{n}@example.com,{n},won\n" for n in range(500))
     known = "Known,known@example.com,1,won\n"
     bring_in(api, "name,email,n,result\n" + known, mapping=MAPPING)
@@ -448,3 +455,49 @@ def test_the_whole_bank_file_comes_in(api: Caller, capsys: pytest.CaptureFixture
     assert waiting(api) == 0
     outcomes = "SELECT outcome, count(*) FROM leads GROUP BY outcome ORDER BY outcome"
     assert api.rows(outcomes) == [("lost", 39_922), ("won", 5_289)]
+
+
+def test_the_first_scores_are_those_of_any_later_look(api: Caller) -> None:
+    rows = (
+        "Ann,ann@example.com,80,,\n"
+        "Ben,ben@example.com,,won,\n"
+        "Cem,cem@example.com,Just me,,Meeting\n"
+        "Dee,dee@example.com,2-5,lost,\n"
+    )
+    bring_in(api, "name,email,staff_size,outcome,stage\n" + rows)
+    columns = "lead_id, profile, score, tier, coverage, armed, crossings"
+    scores = f"SELECT {columns} FROM lead_scores ORDER BY lead_id, profile"
+    first = api.rows(scores)
+
+    with api.unit() as services:
+        ids = list(services.session.scalars(select(Lead.id)))
+        notable = services.lead_scores.renew_many(ids)
+
+    assert notable == 0
+    assert len(first) == 3 * len(ids) == 12 and api.rows(scores) == first
+    assert len({row[2:5] for row in first}) > 3
+    points = api.rows("SELECT lead_id, kind, score, tier FROM score_history")
+    assert sorted(points) == sorted(row[:4] for row in first)
+
+
+def test_a_text_that_looks_like_nothing_stays_a_text(api: Caller) -> None:
+    odd = [
+        "\\N",
+        "NULL",
+        'a "quoted" word',
+        "two\nlines\r\nand a third",
+        "tab\tand \\ and ,",
+        "\\.",
+    ]
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["name", "company", "remark"])
+    writer.writerows([f"Lead {n}", text, text] for n, text in enumerate(odd))
+
+    bring_in(api, table.getvalue())
+
+    found = api.rows("SELECT company, location, name FROM leads ORDER BY name")
+    assert found == [(text, None, f"Lead {n}") for n, text in enumerate(odd)]
+    with api.unit() as services:
+        kept = services.session.scalars(select(Lead.attributes).order_by(Lead.name))
+        assert [one["remark"] for one in kept] == odd
