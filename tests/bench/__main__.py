@@ -25,6 +25,7 @@ from lib import logging
 from tests.bench import stage
 from tests.bench.alerts import figures
 from tests.bench.console import pages
+from tests.bench.imports import imports
 from tests.bench.load import Measured, closed_loop, open_loop, request
 from tests.bench.stage import ANSWERS, Served, answers, cpu_seconds, start_sessions
 from tests.servers.postgres import PostgresServer, binaries
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("--start", action="store_true")
     parser.add_argument("--alerts", action="store_true")
     parser.add_argument("--console", nargs="?", type=int, const=100_000, metavar="LEADS")
+    parser.add_argument("--imports", nargs="?", type=int, const=200_000, metavar="ROWS")
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--talks", type=int, default=60)
     chosen = parser.parse_args()
@@ -97,6 +99,8 @@ def main() -> None:
         start_up()
     elif chosen.console:
         pages(chosen.console, _fill)
+    elif chosen.imports:
+        imports(chosen.imports)
     elif chosen.growth:
         growth(chosen.growth, chosen.seconds)
     elif chosen.open_loop:
