@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 import outbox
 from engine.alert_rules import wanted_by
 from engine.alert_settings import AlertSettings
+from engine.policy import Permission, Role, may
 from engine.vocabulary import FactKind, Trigger
 from errors import Conflict, NotFound
 from lib.calendar_file import PUBLISH, write_calendar
@@ -117,9 +118,12 @@ class CalendarService:
     def _tell_invited(self, row: FollowUp) -> None:
         """Another moment, or none any more, to everybody who was invited."""
         is_done = row.done_at is not None
+        owner = self.session.scalar(select(Lead.assigned_to).where(Lead.id == row.lead_id))
         for person_id, sequence in self._invited(row.lead_id, row.id).items():
             person = self.session.get(Person, person_id)
-            if person is not None and (is_done or sequence < row.sequence):
+            if person is None or not _may_read(person, owner):
+                continue
+            if is_done or sequence < row.sequence:
                 self._send(row, person, is_cancelled=is_done, by="relay")
 
     def _remind(self, row: FollowUp, fact: Event) -> None:
@@ -210,6 +214,13 @@ def whose(email: str) -> ColumnElement[bool]:
     """The condition that a follow-up is this person's: of their lead, or of nobody's and theirs."""
     mine = func.lower(func.coalesce(Lead.assigned_to, FollowUp.assigned_to, FollowUp.actor))
     return mine == email.lower()
+
+
+def _may_read(person: Person, owner: str | None) -> bool:
+    """Whether a lead of this owner is still for the eyes of somebody who was invited once."""
+    role = Role(person.role)
+    is_theirs = may(role, Permission.LEADS_ALL) or owner in (None, person.email)
+    return is_theirs and may(role, Permission.LEADS_PERSONAL)
 
 
 def _joined(of: str | None) -> Select[FollowUp, Lead]:

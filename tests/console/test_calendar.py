@@ -251,6 +251,18 @@ def test_an_invitation_follows_the_follow_up_until_it_is_done(mailing: Office) -
     assert "follow_up.invited" in audits(mailing) and letters(mailing) == []
 
 
+def test_who_lost_the_lead_hears_no_more_of_its_follow_up(mailing: Office) -> None:
+    lead = mailing.enter_lead(name="Lena Lead", assigned_to=None)
+    number = follow_up(mailing, lead)
+    mailing.sam.post(f"/console/calendar/{lead}/{number}/invite")
+    assert len(letters(mailing)) == 1
+
+    mailing.ask(lambda ours: ours.pipeline.assign(lead, "sue@example.com", actor="alice"))
+    mailing.sue.post(f"/console/calendar/{lead}/{number}/move", {"due_at": "2026-12-01T10:00"})
+
+    assert letters(mailing) == []
+
+
 def test_who_is_not_invited_hears_of_no_move(mailing: Office) -> None:
     lead = mailing.enter_lead(assigned_to="sam@example.com")
     number = follow_up(mailing, lead)
