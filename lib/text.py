@@ -78,9 +78,9 @@ def is_storable(text: str) -> bool:
 
 
 def strip_all(value: Any) -> Any:
-    """A plain value with every text in it, names too, as `strip_controls` leaves it."""
+    """A plain value with every text in it, names too, less what no database can hold."""
     if isinstance(value, str):
-        return strip_controls(value, keep_lines=True)
+        return _IMPOSSIBLE.sub("", value)
     if isinstance(value, dict):
         return {strip_all(name): strip_all(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
