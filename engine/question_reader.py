@@ -272,7 +272,8 @@ def _tries(pattern: str) -> int:
     for found in _QUANTIFIER.finditer(_ESCAPED.sub("x", pattern)):
         low, comma, high = found.groups()
         if found[0] in ("?", "|"):
-            tries *= 2
+            # Two ways, and after each of them what follows is tried again.
+            tries *= 3
         elif found[0] in ("*", "+"):
             tries *= LONGEST_PATTERNED
         elif comma:

@@ -239,3 +239,16 @@ def _revision(visit: Visit, path: str) -> str:
 
 def _token(visit: Visit) -> dict[str, str]:
     return {"X-CSRF-Token": visit.token}
+
+
+@pytest.mark.parametrize("pattern", ["a?" * 23 + "a" * 23, "(?:a|a)" * 23 + "b"])
+def test_no_pattern_of_a_draft_holds_the_server_up(small: Office, pattern: str) -> None:
+    """Nothing is repeated in these, and yet each part doubles what there is to try."""
+    mark = small.mark
+    mark.post("/console/workflow/drafts", {"version": "1"})
+    path = "/console/workflow/drafts/1/questions/1"
+    said = {"text": "Code?", "type": "text", "slug": "code", "pattern": pattern}
+
+    mark.post(path, {**said, "when": "always", "revision": _revision(mark, path)})
+
+    assert "too many parts" in mark.get(path).text
