@@ -35,6 +35,8 @@ export function start(element: HTMLElement): void {
     height: "auto",
     nowIndicator: true,
     dayMaxEvents: 4,
+    // It says whether it is open, which only a button may.
+    moreLinkDidMount: ({ el }) => el.setAttribute("role", "button"),
     scrollTime: "08:00:00",
     slotMinTime: "06:00:00",
     slotMaxTime: "22:00:00",
