@@ -3,8 +3,8 @@
 Everything is measured in turns, in one run, so that the ratios hold on a machine that others use
 too. `--open-loop` sends 400 steps a second by the clock, `--growth N` fills the database up to N
 leads and measures again, `--start` times the start and weighs a worker, `--alerts` measures what
-alerts cost, `--console` times the list of leads; without any of these the table comes first and
-the alerts after it.
+alerts cost, `--console` times the console's pages, `--indexes` weighs what an answer pays for
+them; without any of these the table comes first and the alerts after it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from lib import logging
 from tests.bench import stage
 from tests.bench.alerts import figures
 from tests.bench.console import pages
+from tests.bench.indexes import costs
 from tests.bench.imports import imports
 from tests.bench.load import Measured, closed_loop, open_loop, request
 from tests.bench.stage import ANSWERS, Served, answers, cpu_seconds, start_sessions
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--start", action="store_true")
     parser.add_argument("--alerts", action="store_true")
     parser.add_argument("--console", nargs="?", type=int, const=100_000, metavar="LEADS")
+    parser.add_argument("--indexes", action="store_true")
     parser.add_argument("--imports", nargs="?", type=int, const=200_000, metavar="ROWS")
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--talks", type=int, default=60)
@@ -99,6 +101,8 @@ def main() -> None:
         start_up()
     elif chosen.console:
         pages(chosen.console, _fill)
+    elif chosen.indexes:
+        costs(_ours, chosen.rounds, chosen.seconds)
     elif chosen.imports:
         imports(chosen.imports)
     elif chosen.growth:
