@@ -19,7 +19,7 @@ from jobs.training import train_now
 from lib.clock import SettableClock
 from services import Services, unit_of_work
 from services.demo_service import DemoService, Planned, is_empty
-from services.demo_visitors import CAMPAIGNS, Visitor, visitors
+from services.demo_visitors import CAMPAIGNS, ZONE, Visitor, visitors
 from services.password import hashed
 from services.resources import Resources
 
@@ -133,8 +133,9 @@ def _hire(resources: Resources) -> list[Login]:
         password = secrets.token_urlsafe(12)
         kept = hashed(password)
         with unit_of_work(resources) as services:
-            _, token = services.people.invite(email, name=name, role=str(role), by=BY)
+            person_id, token = services.people.invite(email, name=name, role=str(role), by=BY)
             services.people.come_in(token, password_hash=kept)
+            services.people.change_profile(person_id, name=name, time_zone=str(ZONE))
         logins.append(Login(email, str(role), password))
     email, name, role = COLLEAGUE
     with unit_of_work(resources) as services:
