@@ -25,9 +25,9 @@ from services.resources import Resources
 
 log = structlog.get_logger(__name__)
 
-SEED, DAYS, SESSIONS = 42, 90, 2000
+SEED, DAYS, SESSIONS = 42, 90, 1800
 BY = "demo"
-RELAY_EVERY = 10
+RELAY_EVERY, SCORES_AT_ONCE = 12, 100
 
 
 class DemoRun:
@@ -40,11 +40,12 @@ class DemoRun:
         self.resources = dataclasses.replace(resources, clock=SettableClock(self.until))
         self._queue: list[tuple[datetime, int, Planned]] = []
         self._numbers = itertools.count()
+        self._touched: set[int] = set()
 
     def play(self, *, days: int = DAYS, sessions: int = SESSIONS) -> int:
         """How many conversations there were; every one is in the log with what came of it."""
-        # Nobody is told of a lead that became hot two months ago.
-        hearing = [one for one in SUBSCRIBERS if one.name != "alerts"]
+        # Nobody is told of a lead that became hot two months ago; scores are renewed many at once.
+        hearing = [one for one in SUBSCRIBERS if one.name not in ("alerts", "scores")]
         relay = Relay(self.resources, hearing)
         played = 0
         days_played = itertools.groupby(
@@ -55,14 +56,22 @@ class DemoRun:
             with unit_of_work(self.resources) as services:
                 played += self._day(services, list(group))
             # Not daily, which would take as long again.
-            while number % RELAY_EVERY == 0 and relay.fan_out():
-                pass
+            if number % RELAY_EVERY == 0:
+                self._catch_up(relay)
         with unit_of_work(self.resources) as services:
             self._sell(services.make(DemoService), self.until)
         self._clock.set(self.until)
+        self._catch_up(relay)
+        return played
+
+    def _catch_up(self, relay: Relay) -> None:
+        """What follows of all that happened since: conversions, and every score."""
         while relay.fan_out():
             pass
-        return played
+        touched, self._touched = sorted(self._touched), set()
+        for begin in range(0, len(touched), SCORES_AT_ONCE):
+            with unit_of_work(self.resources) as services:
+                services.lead_scores.renew_many(touched[begin : begin + SCORES_AT_ONCE])
 
     @property
     def _clock(self) -> SettableClock:
@@ -75,6 +84,7 @@ class DemoRun:
         for visitor in today:
             self._sell(demo, visitor.starts_at)
             talked = demo.talk(visitor)
+            self._touched.add(talked.lead_id)
             services.store.flush()
             for planned in demo.plan(visitor, talked, self.reps):
                 self._put(planned)
@@ -85,6 +95,7 @@ class DemoRun:
         while self._queue and self._queue[0][0] < until:
             at, _, planned = heapq.heappop(self._queue)
             self._clock.set(at)
+            self._touched.add(planned.lead_id)
             for further in planned.act(demo):
                 self._put(further)
 
@@ -116,7 +127,7 @@ def fill(resources: Resources) -> Iterator[str]:
     with unit_of_work(resources, read_only=True) as services:
         if not is_empty(services.session) or services.people.list_all():
             return
-    yield f"Playing {SESSIONS} visits of the last {DAYS} days; this takes half a minute or so."
+    yield f"Playing {SESSIONS} visits of the last {DAYS} days; this takes about a minute."
     logins = _hire(resources)
     played = DemoRun(resources, REPS).play()
     _plan_campaigns(resources)
