@@ -66,12 +66,13 @@ class DemoRun:
 
     def _catch_up(self, relay: Relay) -> None:
         """What follows of all that happened since: conversions, and every score."""
-        while relay.fan_out():
-            pass
         touched, self._touched = sorted(self._touched), set()
         for begin in range(0, len(touched), SCORES_AT_ONCE):
             with unit_of_work(self.resources) as services:
                 services.lead_scores.renew_many(touched[begin : begin + SCORES_AT_ONCE])
+        # Last, for a tier that changed is a fact as well.
+        while relay.fan_out():
+            pass
 
     @property
     def _clock(self) -> SettableClock:
