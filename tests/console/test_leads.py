@@ -98,6 +98,21 @@ def test_a_view_is_kept_shared_renamed_and_deleted(small: Office) -> None:
     assert "Renamed" not in sam.text("/console/leads/views")
 
 
+def test_who_only_looks_on_keeps_views_but_shares_none(small: Office) -> None:
+    vera = small.vera
+
+    vera.post("/console/leads/views", {"name": "Vera's", "shared": "true", "query": "tier=hot"})
+    person = small.hire("Vera", "viewer")
+    mine = small.ask(lambda s: [one.id for one in s.saved_views.list_views(person)])
+    vera.post(f"/console/leads/views/{mine[0]}", {"name": "Vera's own", "shared": "true"})
+
+    assert "Vera's own" in vera.text("/console/leads")
+    assert "Vera's own" not in small.sam.text("/console/leads")
+    assert "everybody here" not in vera.text("/console/leads/views")
+    small.enter_lead()
+    assert "leads/bulk" not in vera.get("/console/leads").text
+
+
 # Many at once
 
 

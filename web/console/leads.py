@@ -132,7 +132,13 @@ def _offers() -> dict[str, Any]:
         "may_work": may(Permission.LEADS_WRITE) and masking.sees_personal(),
         "may_export": may(Permission.LEADS_EXPORT) and masking.sees_personal(),
         "may_manage": may(Permission.LEADS_MANAGE),
+        "may_share": _may_share(),
     }
+
+
+def _may_share() -> bool:
+    """Whether this person may put a view before others: who only looks on changes nothing."""
+    return me().may(Permission.LEADS_WRITE) or me().may(Permission.CAMPAIGNS_WRITE)
 
 
 def _shown(row: Any) -> dict[str, Any]:
@@ -165,7 +171,7 @@ def _tabs(view: LeadView) -> list[Tab]:
 def views() -> str:
     """One's own views, to be renamed, shared and deleted."""
     found = services().saved_views.list_views(me().person_id)
-    return show("leads/views.html", views=found, path=leads_query.path)
+    return show("leads/views.html", views=found, path=leads_query.path, may_share=_may_share())
 
 
 @pages.page("/leads/views", needs=Permission.LEADS_READ, methods=("POST",), again=views)
@@ -174,7 +180,7 @@ def keep_view() -> Response:
     form = read(ViewForm)
     view = _unpacked(form["query"])
     services().saved_views.keep(
-        me().person_id, form["name"], view, shared=form["shared"], actor=me().email
+        me().person_id, form["name"], view, shared=form["shared"] and _may_share(), actor=me().email
     )
     say("Saved. You find it above the list.")
     return go(leads_query.path(view))
@@ -189,7 +195,7 @@ def rename_view(view_id: int) -> Response:
     services().saved_views.rename(
         view_id,
         form["name"],
-        shared=form["shared"],
+        shared=form["shared"] and _may_share(),
         person_id=me().person_id,
         actor=me().email,
     )
