@@ -28,6 +28,7 @@ from experiment_draws import (
     API,
     Arrival,
     ExperimentDraws,
+    Found,
     Seat,
     as_test,
     insert_new,
@@ -35,7 +36,6 @@ from experiment_draws import (
 )
 from lib.on_class import on_class
 from models import (
-    Assignment,
     Conversation,
     Conversion,
     Event,
@@ -126,6 +126,10 @@ class ABTestingService:
 
     # Who sees what
 
+    def find(self, arrival: Arrival) -> Found | None:
+        """What the database knows of who comes; None where nobody takes part in anything."""
+        return self.draws.find(arrival) if self.resources.settings.AB_TESTING_ENABLED else None
+
     def assign(
         self,
         arrival: Arrival,
@@ -133,33 +137,34 @@ class ABTestingService:
         version: int,
         now: datetime,
         *,
+        found: Found | None = None,
         only: str | None = None,
     ) -> Seated:
         """The visitor's seat in each experiment; a stored one wins for ever, a new one is stored.
 
         `tests` are those of the workflow; `only` restricts to one experiment of any kind.
         """
-        unit = self.draws.unit_of(arrival)
-        if not self.resources.settings.AB_TESTING_ENABLED:
-            return Seated(unit)
-        open_ones = self.draws.open_to(tests, now, only)
-        names = [one.name for one in open_ones]
-        seats = self.draws.stored(unit, names)
-        new = [one for one in open_ones if one.takes_new and one.name not in seats]
-        rows = self.draws.draw(unit, arrival, new, version, now) if new else []
-        if rows:
-            self.session.execute(insert_new(self.session, Assignment, rows))
-            seats = self.draws.stored(unit, names)
+        found = found or self.find(arrival)
+        if found is None:
+            return Seated(arrival.visitor_id or arrival.session_id)
+        open_ones = self.draws.open_to(found, tests, now)
+        open_ones = [one for one in open_ones if only in (None, one.name)]
+        stored = found.seats
+        new = [one for one in open_ones if one.takes_new and one.name not in stored]
+        rows = self.draws.draw(found, arrival, new, version, now) if new else []
+        known = {**stored, **(self.draws.keep(rows) if rows else {})}
+        seats = {one.name: known[one.name] for one in open_ones if one.name in known}
         shown = (
             shown_version(one.definition, seats[one.name].arm)
             for one in open_ones
             if one.definition and one.name in seats
         )
-        return Seated(unit, seats, next(filter(None, shown), None))
+        return Seated(found.unit, seats, next(filter(None, shown), None))
 
     def expose(self, seated: Seated, session_id: str, now: datetime) -> None:
         """Log that the unit was sent its arms' content, once each."""
-        if not seated.seats:
+        unseen = {name: seat for name, seat in seated.seats.items() if not seat.is_exposed}
+        if not unseen:
             return
         rows = [
             {
@@ -170,7 +175,7 @@ class ABTestingService:
                 "epoch": seat.epoch,
                 "exposed_at": now,
             }
-            for name, seat in seated.seats.items()
+            for name, seat in unseen.items()
         ]
         statement = insert_new(self.session, Exposure, rows).returning(
             Exposure.experiment, Exposure.arm, Exposure.epoch

@@ -5,13 +5,15 @@ A stored arm wins for ever; rows are inserted so that of several processes the f
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Insert, func, or_, select
+from sqlalchemy import Insert, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -26,12 +28,27 @@ from models import (
     Experiment,
     ExperimentEpoch,
     UnitAlias,
-    WorkspaceSetting,
 )
 
 HOLDOUT = "experiments.holdout"
 WORKFLOW, API = "workflow", "api"
 _LIVE = (str(Status.RUNNING), str(Status.PAUSED))
+# A row for each experiment that may be open, or one row without any. The workflow's own are few and
+# come whatever their status, for a version that is not in force yet may ask for one that has ended.
+_FIND = f"""
+SELECT v.version, v.holdout, u.canonical, e.name, e.seed, e.epoch, e.revision, e.source, e.status,
+  CAST(e.definition AS text) AS definition, a.arm, a.epoch AS seat_epoch, x.id AS exposure
+FROM (SELECT
+    (SELECT version FROM workflow_versions WHERE published_at IS NOT NULL
+     ORDER BY published_at DESC, version DESC LIMIT 1) AS version,
+    (SELECT CAST(value AS text) FROM workspace_settings WHERE name = '{HOLDOUT}') AS holdout) v
+LEFT JOIN unit_aliases u ON u.unit = %(alias)s
+LEFT JOIN experiments e ON e.source = '{WORKFLOW}' OR e.status IN {_LIVE}
+LEFT JOIN assignments a ON a.experiment = e.name AND a.unit = coalesce(u.canonical, %(own)s)
+LEFT JOIN exposures x ON x.experiment = e.name AND x.unit = a.unit
+ORDER BY e.name
+"""
+_FIND_SQLITE = _FIND.replace("%(alias)s", ":alias").replace("%(own)s", ":own")
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,8 @@ class Seat:
 
     arm: str
     epoch: int
+    # Whether it was logged that the unit saw its arm.
+    is_exposed: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,27 @@ class Open:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What the database knows when somebody comes: all that an arm depends on, read at once."""
+
+    # The workflow version in force; None before there is one.
+    version: int | None
+    # The unit that the visitor is counted as.
+    unit: str
+    holdout: Holdout
+    rows: Mapping[str, Any]
+
+    @property
+    def seats(self) -> dict[str, Seat]:
+        """The arms that the unit has, by experiment."""
+        return {
+            name: Seat(row.arm, row.seat_epoch, row.exposure is not None)
+            for name, row in self.rows.items()
+            if row.arm is not None
+        }
+
+
+@dataclass(frozen=True)
 class _Row:
     """What `_Open` needs of an experiment's row."""
 
@@ -85,6 +125,7 @@ class _Row:
     epoch: int
     revision: int
     status: str
+    source: str = WORKFLOW
 
 
 class ExperimentDraws:
@@ -92,7 +133,6 @@ class ExperimentDraws:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._holdout = Holdout()
 
     def unit_of(self, arrival: Arrival) -> str:
         """The unit a visitor is counted as; a session without a visitor id is its own."""
@@ -101,47 +141,55 @@ class ExperimentDraws:
         alias = select(UnitAlias.canonical).where(UnitAlias.unit == arrival.visitor_id)
         return self.session.scalar(alias) or arrival.visitor_id
 
+    def find(self, arrival: Arrival) -> Found:
+        """Everything about who comes, in one statement that is written by hand.
+
+        Most of what a stored assignment costs is asking for it, so it is asked with the version
+        in force, which every conversation needs.
+        """
+        own = arrival.visitor_id or arrival.session_id
+        connection = self.session.connection()
+        statement = _FIND_SQLITE if connection.dialect.name == "sqlite" else _FIND
+        values = {"alias": arrival.visitor_id, "own": own}
+        rows = connection.exec_driver_sql(statement, values).all()
+        first = rows[0]
+        return Found(
+            version=first.version,
+            unit=first.canonical or own,
+            holdout=Holdout(**_read(first.holdout)) if first.holdout else Holdout(),
+            rows={row.name: row for row in rows if row.name is not None},
+        )
+
+    def open_to(self, found: Found, tests: Sequence[Test], now: datetime) -> list[Open]:
+        """What a visitor may be in: running, or paused for those who are in already."""
+        mine = [self._of_workflow(test, found.rows.get(test.name), now) for test in tests]
+        theirs = [_of_api(row) for row in found.rows.values() if row.source == API]
+        return [one for one in (*mine, *theirs) if one]
+
     def stored(self, unit: str, names: Sequence[str]) -> dict[str, Seat]:
-        if not names:
-            return {}
+        """The arms that a unit has in these experiments."""
         rows = self.session.execute(
             select(Assignment.experiment, Assignment.arm, Assignment.epoch).where(
                 Assignment.unit == unit, Assignment.experiment.in_(names)
             )
         )
-        found = {name: Seat(arm, epoch) for name, arm, epoch in rows}
-        return {name: found[name] for name in names if name in found}
+        return {name: Seat(arm, epoch) for name, arm, epoch in rows}
 
-    def open_to(self, tests: Sequence[Test], now: datetime, only: str | None) -> list[Open]:
-        """What a visitor may be in: running, or paused for those who are in already."""
-        holdout = (
-            select(WorkspaceSetting.value).where(WorkspaceSetting.name == HOLDOUT).scalar_subquery()
-        )
-        statement = select(
-            *(Experiment.name, Experiment.seed, Experiment.epoch, Experiment.revision),
-            *(Experiment.source, Experiment.status, Experiment.definition),
-            holdout.label("holdout"),
-        ).where(
-            or_(
-                Experiment.name.in_([test.name for test in tests]),
-                (Experiment.source == API) & Experiment.status.in_(_LIVE),
-            )
-        )
-        rows = {row.name: row for row in self.session.execute(statement)}
-        for row in rows.values():
-            self._holdout = Holdout(**(row.holdout or {}))
-        mine = [self._of_workflow(test, rows.get(test.name), now) for test in tests]
-        theirs = [_of_api(row) for row in rows.values() if row.source == API]
-        found = [one for one in (*mine, *theirs) if one]
-        return [one for one in found if only in (None, one.name)]
+    def keep(self, rows: list[dict[str, Any]]) -> dict[str, Seat]:
+        """Store new assignments; the seats they come to, for another process may be first."""
+        statement = insert_new(self.session, Assignment, rows).returning(Assignment.experiment)
+        kept = set(self.session.scalars(statement))
+        late = [row["experiment"] for row in rows if row["experiment"] not in kept]
+        seats = {row["experiment"]: Seat(row["arm"], row["epoch"]) for row in rows}
+        return {**seats, **(self.stored(rows[0]["unit"], late) if late else {})}
 
     def _of_workflow(self, test: Test, row: Any, now: datetime) -> Open | None:
         """A test of the workflow; the epoch is that of its weights."""
-        if row is not None and (row.source == API or row.status not in _LIVE):
-            return None
         weights = {arm.name: arm.weight for arm in test.arms}
-        if row is None or (row.definition or {}).get("weights") != weights:
+        if row is None or (row.source == WORKFLOW and _weights(row) != weights):
             row = self._keep_epoch(test.name, weights, now)
+        if row.source == API or row.status not in _LIVE:
+            return None
         return Open(
             test.name, row.seed, row.epoch, row.revision, row.status == Status.RUNNING, test
         )
@@ -164,6 +212,8 @@ class ExperimentDraws:
         kept = self.session.scalars(
             select(Experiment).where(Experiment.name == name).with_for_update(key_share=True)
         ).one()
+        if kept.source == API or kept.status not in _LIVE:
+            return kept
         epochs = self.session.execute(
             select(ExperimentEpoch.epoch, ExperimentEpoch.weights).where(
                 ExperimentEpoch.experiment == name
@@ -182,17 +232,17 @@ class ExperimentDraws:
         return _Row(kept.seed, found, kept.revision, kept.status)
 
     def draw(
-        self, unit: str, arrival: Arrival, new: Sequence[Open], version: int, now: datetime
+        self, found: Found, arrival: Arrival, new: Sequence[Open], version: int, now: datetime
     ) -> list[dict[str, Any]]:
         """An assignment for each experiment that the unit gets into."""
         known = dict(arrival.known)
         if any(one.asks_if_returning for one in new):
             known["returning"] = self._was_here(arrival)
-        drawn = [(one, one.choose(unit, known, self._holdout)) for one in new]
+        drawn = [(one, one.choose(found.unit, known, found.holdout)) for one in new]
         return [
             {
                 "experiment": one.name,
-                "unit": unit,
+                "unit": found.unit,
                 "arm": chosen.arm,
                 "propensity": chosen.propensity,
                 "epoch": one.epoch,
@@ -215,9 +265,25 @@ class ExperimentDraws:
 
 
 def _of_api(row: Any) -> Open:
-    definition = stored_definition(row.definition)
     running = row.status == Status.RUNNING
+    definition = _definition(row.definition)
     return Open(row.name, row.seed, row.epoch, row.revision, running, definition=definition)
+
+
+def _weights(row: Any) -> Any:
+    return _read(row.definition).get("weights") if row.definition else None
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> dict[str, Any]:
+    """Stored JSON, read once a process; nobody writes into it."""
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _definition(text: str) -> Definition:
+    return stored_definition(_read(text))
 
 
 def insert_new(session: Session, table: type[Any], rows: list[dict[str, Any]]) -> Insert:

@@ -47,18 +47,19 @@ class ExperimentSeats:
         self, session_id: str, visit: Mapping[str, Any], now: datetime, *, takes_part: bool
     ) -> Seating:
         """The seats of a new session; whoever takes part in nothing gets the controls."""
-        pinned = self.workflows.in_force()
         outside = Seated(visit.get("visitor_id") or session_id)
-        if not takes_part:
-            return Seating(pinned.version, outside)
-        wanted = read_forced(visit.get("leadline_force"))
-        forced, shown = self._preview(wanted, pinned.workflow.tests)
-        if forced:
-            return Seating(shown or pinned.version, outside, forced)
+        wanted = read_forced(visit.get("leadline_force")) if takes_part else {}
+        if wanted or not takes_part:
+            pinned = self.workflows.in_force()
+            forced, shown = self._preview(wanted, pinned.workflow.tests)
+            if forced or not takes_part:
+                return Seating(shown or pinned.version, outside, forced)
         known = visitor_attributes(visit, visit.get("user_agent") or "")
         arrival = Arrival(session_id, visit.get("visitor_id"), known)
+        found = self.experiments.find(arrival)
+        pinned = self.workflows.in_force(found.version if found else None)
         tests = pinned.workflow.tests
-        seated = self.experiments.assign(arrival, tests, pinned.version, now)
+        seated = self.experiments.assign(arrival, tests, pinned.version, now, found=found)
         version = seated.shows_version
         if version in (None, pinned.version):
             return Seating(pinned.version, seated)

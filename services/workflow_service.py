@@ -40,9 +40,9 @@ class WorkflowService:
         self.session = session
         self.resources = resources
 
-    def in_force(self) -> Pinned:
-        """The version that new sessions get."""
-        version = self.find_version_in_force()
+    def in_force(self, version: int | None = None) -> Pinned:
+        """The version that new sessions get; its number need not be asked for where it is known."""
+        version = version or self.find_version_in_force()
         if version is None:
             raise NotFound("No workflow is published.", code="no_workflow")
         return Pinned(version, self.get(version))
