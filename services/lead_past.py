@@ -1,8 +1,8 @@
 """What was known of a lead at a moment: its facts as one row of named values.
 
 A row depends on the facts before its moment and on nothing else: no column of the lead, no clock.
-Its moment is that of the last of these facts, so a lead reads the same today and in a month, and
-the rows that a model learns from are like those that it is asked about.
+Its moment is that of the last fact that tells of the lead, so a lead reads the same today and in a
+month, and whoever only moves, gives or snoozes it has taught nobody anything about it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from engine.vocabulary import (
     find_action,
 )
 from engine.workflow import Question
+from lib.crypto import sha256_hex
 
 MOMENT = "as_of"
 # The columns of the marketer's points; all of them in every row, so that a model knows them.
@@ -40,6 +41,12 @@ _COUNTED = {
 }
 _BIRTHS = (FactKind.SESSION_STARTED, FactKind.LEAD_CREATED)
 _PROFILES = (FactKind.LEAD_CREATED, FactKind.LEAD_EDITED, FactKind.PROFILE_UPDATED)
+_TELLING = (
+    *_BIRTHS,
+    FactKind.ANSWER_RECORDED,
+    FactKind.BEHAVIOR_REPORTED,
+    FactKind.ACTIVITY_LOGGED,
+)
 _CATEGORIES = ("business_type", "location", "staff_size", "monthly_sales")
 _FREE_MAIL = re.compile(
     r"(gmail|googlemail|yahoo|ymail|hotmail|outlook|live|msn|icloud|me|aol|gmx|web|proton|"
@@ -113,6 +120,23 @@ class LeadPast:
     def contacts(self) -> list[PastFact]:
         """The calls, meetings and mails by which sales turned to the lead."""
         return [fact for fact in self.facts if _contact_kind(fact) is not None]
+
+    def drawn_after_contact(self) -> LeadPast | None:
+        """The same lead at one moment since the first contact, by a lot that never changes.
+
+        A model is asked at any moment of a lead's life. Who learned only from the ends of these
+        lives would learn how long they last: the early word of a lead that takes its time would
+        look like the last word of one that was given up.
+        """
+        contacts = self.contacts()
+        if not contacts:
+            return None
+        begin = contacts[0].id
+        moments = [fact.id for fact in self.facts if fact.id >= begin and _tells(fact)]
+        lot = int(sha256_hex(f"moment of lead {self.lead_id}")[:12], 16)
+        end = moments[lot % len(moments)]
+        known = [fact for fact in self.facts if fact.id <= end]
+        return LeadPast(self.lead_id, known, self.awards)
 
 
 @dataclass
@@ -205,6 +229,15 @@ class _Row:
             self.activities.append(fact)
 
 
+def _tells(fact: PastFact) -> bool:
+    """Whether a fact says something of the lead itself, and not only of what was done with it."""
+    if fact.kind in (FactKind.LEAD_EDITED, FactKind.PROFILE_UPDATED):
+        # Once what was said is erased, its fields still tell that something was.
+        said = {*(fact.personal.get("profile") or ()), *(fact.measured.get("fields") or ())}
+        return bool(said - set(_SALES))
+    return fact.kind in _TELLING
+
+
 def _filled(said: Mapping[str, Any]) -> dict[str, Any]:
     """Without empty texts, which say nothing; null says that a value was taken away."""
     return {
@@ -225,7 +258,8 @@ def row_of(
     facts = sorted(past.facts, key=lambda fact: (fact.occurred_at, fact.id))
     for fact in facts:
         row.read(fact)
-    moment = facts[-1].occurred_at if facts else None
+    told = [fact.occurred_at for fact in facts if _tells(fact)]
+    moment = told[-1] if told else None
     born = facts[0].occurred_at if facts else None
     known: dict[str, Any] = {MOMENT: moment}
     if moment is not None and born is not None:

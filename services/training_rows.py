@@ -29,6 +29,8 @@ _UNREAD = (
     FactKind.ANSWER_REASKED,
     FactKind.EXPERIMENT_EXPOSED,
     FactKind.LEAD_CHOSEN,
+    FactKind.TIER_CHANGED,
+    FactKind.EXPERIMENT_CONVERTED,
 )
 
 _READ: tuple[Any, ...] = (
@@ -50,8 +52,8 @@ IsOurs = Callable[[str], bool]
 class Example:
     """One lead that a model may learn from: how it ended, and what was known before.
 
-    `before_contact` is the lead before anybody spoke with it, `after_contact` before the contact
-    that decided it; None where it was never spoken with earlier.
+    `before_contact` is the lead before anybody spoke with it, `after_contact` at a moment drawn
+    between the first contact and the one that decided it; None where there was none earlier.
     """
 
     lead_id: int
@@ -138,7 +140,7 @@ class TrainingRows:
     def _halves(
         self, known: LeadPast, decided_at: datetime | None, is_ours: IsOurs
     ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """The lead before the first contact, and before the one that decided it, if there are."""
+        """The lead before the first contact, and at a moment since, if there was one."""
         contacts = known.contacts()
         if not contacts:
             return row_of(known, self._question, is_ours), None
@@ -147,8 +149,8 @@ class TrainingRows:
         if decided_at is not None and decided_at - last.occurred_at <= DECIDING:
             known = known.before(last, last.occurred_at)
         before = row_of(untouched, self._question, is_ours)
-        after = row_of(known, self._question, is_ours) if known.contacts() else None
-        return before, after
+        drawn = known.drawn_after_contact()
+        return before, row_of(drawn, self._question, is_ours) if drawn else None
 
     def _question(self, version: int | None, question_id: int) -> Question | None:
         if version is None:

@@ -197,6 +197,51 @@ def test_a_fact_that_lies_after_the_moment_of_the_outcome_is_not_known_before_it
     assert "budget" not in one.before_contact
 
 
+def rows_now(api: Caller, lead_id: int) -> Any:
+    """How a lead is put before a model at this moment."""
+    with api.unit() as services:
+        return services.predictions.rows.known([lead_id], lambda name: known(name) is not None)[0]
+
+
+def test_who_only_moves_gives_or_snoozes_a_lead_says_nothing_of_it(plain: Caller) -> None:
+    lead_id = lead_of(plain, plain.reference())
+    before = rows_now(plain, lead_id)
+    plain.clock.advance(86400 * 20)  # type: ignore[attr-defined]
+    wakes = (plain.clock.now() + timedelta(days=1)).isoformat()
+
+    for done in (
+        {"stage": "Contacted"},
+        {"assigned_to": "sam@example.com"},
+        {"campaign": "Festive"},
+        {"snoozed_until": wakes},
+    ):
+        assert plain.staff("PATCH", f"/api/leads/{lead_id}", done).status_code == 200
+
+    assert rows_now(plain, lead_id) == before
+    assert not before.contacted
+    plain.staff("PATCH", f"/api/leads/{lead_id}", {"company": "Ann & Co"})
+    assert rows_now(plain, lead_id).row["days_since_created"] > 19
+
+
+def test_a_lead_is_learned_from_at_any_moment_of_its_life(plain: Caller) -> None:
+    """Else how long a lead lasted would say how it ended: the won ones last longer."""
+    leads = [lead_of(plain, plain.reference()) for _ in range(24)]
+    for _ in range(4):
+        plain.clock.advance(86400 * 5)  # type: ignore[attr-defined]
+        for lead_id in leads:
+            plain.staff("POST", f"/api/leads/{lead_id}/activities", {"kind": "call"})
+    plain.clock.advance(86400 * 5)  # type: ignore[attr-defined]
+    for lead_id in leads:
+        plain.staff("POST", f"/api/leads/{lead_id}/outcome", {"outcome": "won"})
+
+    found = examples(plain, *leads)
+
+    seen = [one.after_contact for one in found if one.after_contact is not None]
+    assert len(seen) == 24 and {one["calls"] for one in seen} == {1, 2, 3, 4}
+    assert all(one["days_since_created"] == pytest.approx(5 * one["calls"], 0.01) for one in seen)
+    assert examples(plain, *leads) == found
+
+
 def test_a_reopened_lead_is_undecided_and_a_young_one_teaches_nothing(lite: Caller) -> None:
     lead = int(lite.staff("POST", "/api/leads", {"name": "Ann"}).json["id"])
     lite.staff("POST", f"/api/leads/{lead}/outcome", {"outcome": "lost"})
