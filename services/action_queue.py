@@ -143,7 +143,7 @@ class ActionQueue:
         found = (
             select(Lead.id, self.score.label("score"), Lead.last_activity_at.label("active_at"))
             .outerjoin(planned, planned.c.lead_id == Lead.id)
-            .where(*self._open(scope), wanted, unplanned)
+            .where(*self._open(scope), wanted, unplanned, has_a_way_to())
         )
         return self._with_scores(found).cte("free")
 
@@ -190,7 +190,7 @@ class ActionQueue:
         )
         return self._page(
             select(Lead.id, func.count().over())
-            .where(Lead.id.in_(select(stuck.c.id)))
+            .where(Lead.id.in_(select(stuck.c.id)), has_a_way_to())
             .order_by(self.score.desc(), Lead.id)
         )
 
@@ -204,7 +204,12 @@ class ActionQueue:
         )
         newest = self.session.scalars(
             select(Lead.id)
-            .where(*self._open(scope), Lead.created_at >= self.now - RECENT, ~touched.exists())
+            .where(
+                *self._open(scope),
+                Lead.created_at >= self.now - RECENT,
+                ~touched.exists(),
+                has_a_way_to(),
+            )
             .order_by(Lead.created_at.desc(), Lead.id.desc())
             .limit(NEWEST)
         )
@@ -412,6 +417,14 @@ def _was_seen_after(moment: Any, lead_id: Any) -> ColumnElement[bool]:
         Conversation.lead_id == lead_id, Conversation.last_activity_at > moment
     )
     return later.exists()
+
+
+def has_a_way_to() -> ColumnElement[bool]:
+    """Whether somebody could turn to the lead: of the chat, who left an e-mail or a phone.
+
+    Of who was entered by hand or came by a file, sales may know more than stands here.
+    """
+    return or_(Lead.email.is_not(None), Lead.phone.is_not(None), Lead.session_id.is_(None))
 
 
 def _of(scope: Scope) -> list[ColumnElement[bool]]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from engine.vocabulary import Classification
 from engine.volume import Volume, volume
 from models import FollowUp, Lead
+from services.action_queue import has_a_way_to
 from services.lead_scores import LeadScores
 from services.lead_visibility import is_visible
 from services.resources import Resources
@@ -43,7 +44,7 @@ class PipelineHealth:
     def find(self, zone: ZoneInfo) -> Health:
         """The state at this moment; days are those of the reader's zone."""
         queue = LeadScores(self.session, self.resources).queue()
-        free = Lead.assigned_to.is_(None)
+        free = and_(Lead.assigned_to.is_(None), has_a_way_to())
         qualified = Lead.lead_classification == Classification.SQL
         row = self.session.execute(
             select(

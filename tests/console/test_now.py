@@ -48,6 +48,17 @@ def renew(ours: Office, *leads: int) -> None:
 # What the rules get to read
 
 
+def test_what_happened_this_minute_is_said_in_words(small: Office) -> None:
+    lead = talk(small)
+    with small.unit() as services:
+        services.pipeline.snooze(lead, START + HOUR, actor=SAM)
+    small.clock.advance(2 * 3600)
+    with small.unit() as services:
+        services.pipeline.wake_snoozed(small.clock.now(), 10)
+
+    assert "Its snooze is over ( just now )" in small.sam.text("/console/now")
+
+
 def test_a_hot_lead_waits_from_the_moment_it_became_hot(ours: Office) -> None:
     lead = talk(ours)
     ours.clock.advance(600)
@@ -77,6 +88,21 @@ def test_who_was_called_leaves_the_queue_and_who_comes_back_returns(ours: Office
     body = {"session_id": session, "question_id": 5, "answer_text": ["Billing"]}
     ours.app.test_client().post("/api/answer", json=body)
     assert causes(ours) == {lead: [Cause.NEWS]}
+
+
+def test_nobody_is_asked_to_call_who_left_no_way_to(ours: Office) -> None:
+    silent, reached = talk(ours, profile={}), talk(ours)
+    walked_in = ours.enter_lead(name="At the market, red coat")
+    renew(ours, silent, reached, walked_in)
+    ours.clock.advance(5 * 86400)
+
+    assert set(causes(ours)) == {reached, walked_in}
+    health = ours.ask(lambda s: s.health.find(_utc()))
+    assert (health.open_leads, health.hot_of_nobody, health.qualified_of_nobody) == (3, 1, 1)
+
+    with ours.unit() as services:
+        services.diary.set_follow_up(silent, ours.clock.now() - HOUR, actor=SAM)
+    assert silent in causes(ours), "what somebody promised is kept"
 
 
 def test_a_reply_by_mail_is_news_and_an_opened_mail_is_none(ours: Office) -> None:

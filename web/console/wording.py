@@ -63,7 +63,9 @@ def ago(value: datetime | str | None, *, empty: str = "–") -> Markup:
         return Markup(empty)
     local = at.astimezone(time_zone())
     title = f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}"
-    return _time(at, span_text(resources().clock.now() - at), title)
+    passed = resources().clock.now() - at
+    text = span_text(passed)
+    return _time(at, "just now" if text == "now" and passed >= timedelta() else text, title)
 
 
 def span_text(passed: timedelta) -> str:
