@@ -88,6 +88,18 @@ POLICY: Mapping[Role, frozenset[Permission]] = {
 }
 
 
+# What shows how far work in the background is: to a key its scope, to a person their permission.
+# Work that runs by the clock, and every kind that is not named, is the administrators' business.
+_JOBS: Mapping[str, tuple[Scope, Permission]] = {
+    "leads.refresh": (Scope.LEADS_READ, Permission.WORKFLOW_READ),
+    "leads.import": (Scope.IMPORTS_WRITE, Permission.IMPORTS_WRITE),
+    "leads.bulk": (Scope.ADMIN, Permission.LEADS_MANAGE),
+    "leads.predict": (Scope.PREDICTIONS_READ, Permission.MODELS_READ),
+    "models.train": (Scope.MODELS_READ, Permission.MODELS_READ),
+    "workflow.try": (Scope.ADMIN, Permission.WORKFLOW_READ),
+}
+
+
 def may(role: Role, permission: Permission) -> bool:
     """Whether somebody of this role may do that."""
     return permission in POLICY[role]
@@ -101,3 +113,13 @@ def may_call(role: Role, scope: Scope) -> bool:
     if scope in (Scope.LEADS_READ, Scope.LEADS_WRITE, Scope.LEADS_EXPORT):
         return may(role, Permission(scope)) and may(role, Permission.LEADS_PERSONAL)
     return may(role, Permission(scope))
+
+
+def scope_to_watch(kind: str) -> Scope:
+    """What a key needs to see how far a job of this kind is."""
+    return _JOBS[kind][0] if kind in _JOBS else Scope.ADMIN
+
+
+def may_watch(role: Role, kind: str) -> bool:
+    """Whether somebody of this role sees how far a job of this kind is, whoever asked for it."""
+    return may(role, _JOBS[kind][1] if kind in _JOBS else Permission.ADMIN)

@@ -14,7 +14,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 import errors
-from engine.vocabulary import Scope
+from engine.policy import scope_to_watch
+from engine.vocabulary import Scope, grants
 from lib.crypto import same, sha256_hex
 from models import ApiKey, AuditEntry
 from services.resources import Resources
@@ -34,6 +35,10 @@ class KeyHolder:
     id: int
     name: str
     scopes: frozenset[str]
+
+    def may_watch(self, kind: str, requested_by: str) -> bool:
+        """Whether this program may see how far a job is; what it may begin, it may watch."""
+        return grants(self.scopes, scope_to_watch(kind))
 
 
 class AccountService:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import and_, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -40,6 +40,13 @@ class Progress:
     result: Mapping[str, Any] | None = None
 
 
+class Watcher(Protocol):
+    """Whoever wants to know how far a job is."""
+
+    def may_watch(self, kind: str, requested_by: str) -> bool:
+        """Whether a job of this kind, asked for by them, is any business of theirs."""
+
+
 class JobService:
     """Jobs that somebody asked for, and the slots of those that run by the clock."""
 
@@ -59,9 +66,22 @@ class JobService:
 
     def get(self, identifier: str) -> dict[str, Any]:
         """How far a job is; NotFound for an unknown one."""
+        return self._view(self._known(identifier))
+
+    def watch(self, identifier: str, watcher: Watcher) -> dict[str, Any]:
+        """How far a job is; NotFound for an unknown one and for one that is not theirs to see."""
+        job = self._known(identifier)
+        if not watcher.may_watch(job.kind, job.requested_by):
+            raise _unknown()
+        return self._view(job)
+
+    def _known(self, identifier: str) -> Job:
         job = self.session.get(Job, identifier)
         if job is None:
-            raise NotFound("There is no job of this id.", code="unknown_job")
+            raise _unknown()
+        return job
+
+    def _view(self, job: Job) -> dict[str, Any]:
         return {
             "job_id": job.id,
             "kind": job.kind,
@@ -269,3 +289,7 @@ class JobService:
         past = select(JobRun.job, JobRun.slot).where(JobRun.started_at < now - KEPT_FOR).limit(most)
         slots = self.session.scalars(delete(JobRun).where(key.in_(past)).returning(JobRun.slot))
         return len(jobs) + len(slots.all())
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no job of this id.", code="unknown_job")

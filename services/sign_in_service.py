@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from engine.policy import Permission, Role, may
+from engine.policy import Permission, Role, may, may_watch
 from lib.crypto import sha256_hex
 from models import ConsoleSession, Person
 from services.resources import Resources
@@ -52,6 +52,10 @@ class Principal:
     def may(self, permission: Permission) -> bool:
         """Whether the role allows it."""
         return may(self.role, permission)
+
+    def may_watch(self, kind: str, requested_by: str) -> bool:
+        """Whether they may see how far a job is: by their role, or because they asked for it."""
+        return requested_by == self.email or may_watch(self.role, kind)
 
     @property
     def owner(self) -> str | None:

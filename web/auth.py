@@ -35,6 +35,8 @@ class Access(Enum):
     WIDGET = "widget"
     # A session's own visitor or `leads:read` sees everything, others what PUBLIC_READ says.
     READ = "read"
+    # Whoever shows a good key or is signed in; what of it they may see, the view says.
+    KNOWN = "known"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Reader:
     full: bool = False
     key: KeyHolder | None = None
     person: Principal | None = None
+
+    def may_watch(self, kind: str, requested_by: str) -> bool:
+        """Whether how far a job is may be shown to them."""
+        watcher = self.key or self.person
+        return watcher is not None and watcher.may_watch(kind, requested_by)
 
     @property
     def actor(self) -> str:
@@ -67,6 +74,9 @@ def admit(
         return
     if access is Access.READ:
         g.reader = _reader_of(session_id or "")
+    elif access is Access.KNOWN:
+        person = None if "Authorization" in request.headers else signed_in()
+        g.reader = Reader(True, person=person) if person else Reader(True, key=_holder(None))
     elif _is_opened() and OLDER_READS.fullmatch(request.path):
         g.reader = Reader(full=True)
     else:
@@ -148,7 +158,7 @@ def _person(needed: Scope, staff: Permission | None) -> Principal | None:
     return found
 
 
-def _holder(needed: Scope) -> KeyHolder:
+def _holder(needed: Scope | None) -> KeyHolder:
     if "Authorization" not in request.headers:
         raise errors.Unauthorized("This needs an API key, sent as a bearer token.")
     key = _bearer()
@@ -158,7 +168,7 @@ def _holder(needed: Scope) -> KeyHolder:
             holder = services.accounts.find_key(key)
     if holder is None:
         raise errors.Unauthorized("This API key is not valid.", code="invalid_key")
-    if not grants(holder.scopes, needed):
+    if needed is not None and not grants(holder.scopes, needed):
         raise errors.Forbidden(f"This API key lacks the scope {needed}.", code="missing_scope")
     return holder
 

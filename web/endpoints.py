@@ -284,6 +284,8 @@ def _notes(offer: Endpoint) -> dict[str, Any]:
     if isinstance(offer.access, Scope):
         notes["security"] = [{"apiKey": []}]
         notes["description"] = f"Needs an API key with the scope `{offer.access}`."
+    elif offer.access is Access.KNOWN:
+        notes["security"] = [{"apiKey": []}]
     elif offer.access is Access.READ:
         notes["security"] = [{}, {"visitorToken": []}, {"apiKey": []}]
     return notes

@@ -7,7 +7,7 @@ from typing import Any
 from engine.policy import Permission
 from engine.vocabulary import Scope
 from schemas import JobAcceptedOut, JobOut
-from web.auth import reader
+from web.auth import Access, reader
 from web.endpoints import Api
 from web.unit_of_work import services
 
@@ -28,10 +28,10 @@ def refresh_leads() -> tuple[dict[str, Any], dict[str, str]]:
     return accepted(services().jobs.request("leads.refresh", requested_by=by))
 
 
-@api.endpoint("GET", "/api/jobs/<job_id>", reply=JobOut, access=Scope.LEADS_READ)
+@api.endpoint("GET", "/api/jobs/<job_id>", reply=JobOut, access=Access.KNOWN)
 def get_job(job_id: str) -> dict[str, Any]:
-    """How far a piece of work is."""
-    return services().jobs.get(job_id)
+    """How far a piece of work is; needs the scope of its kind, which the key that began it has."""
+    return services().jobs.watch(job_id, reader())
 
 
 def accepted(job: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

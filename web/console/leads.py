@@ -10,8 +10,8 @@ from flask import Response, request, url_for
 from marshmallow import fields, validate
 
 from engine.policy import Permission
-from errors import Forbidden, Invalid, invalid_field
-from services.bulk_service import ACTIONS, ASSIGN, AT_ONCE, Change, Done, Who
+from errors import Forbidden, Invalid, NotFound, invalid_field
+from services.bulk_service import ACTIONS, ASSIGN, AT_ONCE, KIND, Change, Done, Who
 from services.lead_export import Format, stream
 from services.lead_table import COUNTED_TO
 from services.lead_view import MINE, NOBODY, LeadView
@@ -266,10 +266,13 @@ def undo(entry_id: int) -> Response:
 @pages.page("/leads/bulk/<job_id>", needs=Permission.LEADS_WRITE)
 def progress(job_id: str) -> str:
     """How far a change of many leads is."""
+    job = services().jobs.watch(job_id, me())
+    if job["kind"] != KIND:
+        raise NotFound("There is no job of this id.", code="unknown_job")
     entry = request.args.get("entry", "")
     return show(
         "leads/progress.html",
-        job=services().jobs.get(job_id),
+        job=job,
         entry=int(entry) if entry.isascii() and entry.isdigit() and len(entry) < 19 else None,
     )
 

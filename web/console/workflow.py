@@ -156,7 +156,7 @@ def find_job(identifier: str | None, kind: str) -> dict[str, Any] | None:
     """A job of this kind; None for another, or none."""
     if not identifier or trouble().message:
         return None
-    found = services().jobs.get(identifier)
+    found = services().jobs.watch(identifier, me())
     return found if found["kind"] == kind else None
 
 
