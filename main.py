@@ -63,6 +63,7 @@ from web.console import setting as console_setting
 from web.console import workflow as console_workflow
 from web.console import workflow_draft as console_workflow_draft
 from web.console import workflow_try as console_workflow_try
+from web.console import workflow_typed as console_workflow_typed
 from web.widget import chat, files, shop, told
 
 BLUEPRINTS = (
@@ -117,6 +118,7 @@ PAGES = (
     (console_workflow.pages, ""),
     (console_workflow_draft.pages, ""),
     (console_workflow_try.pages, ""),
+    (console_workflow_typed.pages, ""),
 )
 
 # Seconds that Ctrl-C waits for messages that are being sent; their leases outlive us.

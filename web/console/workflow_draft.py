@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Response, request, url_for
+from flask import Response, url_for
 
 import errors
 from engine import workflow_edits as edits
 from engine.policy import Permission
-from engine.vocabulary import DEFAULT_POINTS, PROFILE_FIELDS, UTM_FIELDS, QuestionType
+from engine.vocabulary import DEFAULT_POINTS, PROFILE_FIELDS, QuestionType
 from engine.widget_words import WORDS
 from engine.workflow_reader import MESSAGES
 from engine.workflow_shape import Plain
 from engine.workflow_texts import completeness, found_text, text_lines
-from engine.workflow_words import ACTIONS, OPERATORS, condition_words
+from engine.workflow_words import ACTIONS, condition_words
 from lib.text import LOCALE, LONGEST_LOCALE, direction
 from services.workflow_drafts import Draft
+from web.console import typed
 from web.console import workflow_forms as forms
 from web.console.frame import Pages, go, go_to, me, trouble
 from web.console.notes import say
 from web.console.workflow import as_file
+from web.console.workflow_question import KINDS, show_question
 from web.console.workflow_view import show_draft
 from web.unit_of_work import services
 
@@ -29,18 +29,6 @@ pages = Pages("workflow_draft", __name__)
 READ, WRITE = Permission.WORKFLOW_READ, Permission.WORKFLOW_WRITE
 DRAFT = "/workflow/drafts/<int:draft_id>"
 PARTS = f"{DRAFT}/<any({', '.join(edits.PARTS)}):part>"
-KINDS = {
-    QuestionType.CHOICE: "One of several options",
-    QuestionType.MULTI_CHOICE: "Several options at once",
-    QuestionType.TEXT: "Text",
-    QuestionType.EMAIL: "E-mail address",
-    QuestionType.PHONE: "Phone number",
-    QuestionType.NUMBER: "Number",
-    QuestionType.DATE: "Date",
-    QuestionType.RATING: "Rating",
-    QuestionType.CONSENT: "Yes or no",
-}
-ROWS_MORE = 2
 
 
 # The parts
@@ -68,7 +56,7 @@ def part(draft_id: int, part: str) -> str:
 @pages.page(PARTS, methods=("POST",), needs=WRITE, again=part)
 def save_part(draft_id: int, part: str) -> Response:
     """A part in its new words."""
-    edit = edits.replace_part(part, forms.read_part(part), forms.text("mark"))
+    edit = edits.replace_part(part, forms.read_part(part), typed.text("mark"))
     _save(draft_id, edit)
     return go_to("console_workflow_draft.part", draft_id=draft_id, part=part)
 
@@ -88,7 +76,7 @@ def questions(draft_id: int) -> str:
 @pages.page(f"{DRAFT}/questions", methods=("POST",), needs=WRITE, again=questions)
 def add_question(draft_id: int) -> Response:
     """One more question, and on to its form."""
-    text, kind = forms.text("text"), forms.text("type")
+    text, kind = typed.text("text"), typed.text("type")
     if not text:
         raise errors.invalid_field("text", "Write what is asked.")
     if kind not in set(map(str, QuestionType)):
@@ -100,8 +88,8 @@ def add_question(draft_id: int) -> Response:
 @pages.page(f"{DRAFT}/questions/order", methods=("POST",), needs=WRITE)
 def order_questions(draft_id: int) -> Response:
     """The questions in the order into which they were dragged."""
-    said = request.form.get("order", "").split(",")
-    if not all(forms.WHOLE.fullmatch(one) for one in said):
+    said = typed.text("order").split(",")
+    if not all(typed.WHOLE.fullmatch(one) for one in said):
         raise errors.Invalid("This form cannot be read; load the page again.")
     _save(draft_id, edits.order_questions([int(one) for one in said]))
     return go_to("console_workflow_draft.questions", draft_id=draft_id)
@@ -110,7 +98,7 @@ def order_questions(draft_id: int) -> Response:
 @pages.page(f"{DRAFT}/questions/<int:number>/move", methods=("POST",), needs=WRITE)
 def move_question(draft_id: int, number: int) -> Response:
     """A question one place up or down."""
-    by = 1 if forms.text("to") == "down" else -1
+    by = 1 if typed.text("to") == "down" else -1
     _save(draft_id, edits.move_question(number, by))
     return go_to("console_workflow_draft.questions", draft_id=draft_id, _anchor=f"q{number}")
 
@@ -126,33 +114,13 @@ def remove_question(draft_id: int, number: int) -> Response:
 def question(draft_id: int, number: int) -> str:
     """The form of a question."""
     draft = services().workflow_drafts.get(draft_id)
-    asked = draft.workflow.get("questions", [])
-    kept = _find(draft, number)
-    shown = forms.read_question(number) if trouble().message else kept
-    place = asked.index(kept)
-    return show_draft(
-        "question.html",
-        draft,
-        "questions",
-        prefix=f"questions[{place}]",
-        one=shown,
-        mark=edits.mark_of(kept),
-        place=place,
-        count=len(asked),
-        condition=forms.condition_form(shown.get("show_if")),
-        subjects=_subjects(asked[:place]),
-        known_values=_values(asked[:place]),
-        operators=OPERATORS,
-        kinds=KINDS,
-        fields=PROFILE_FIELDS,
-        rows_more=ROWS_MORE,
-    )
+    return show_question(draft, number)
 
 
 @pages.page(f"{DRAFT}/questions/<int:number>", methods=("POST",), needs=WRITE, again=question)
 def save_question(draft_id: int, number: int) -> Response:
     """A question in its new words."""
-    edit = edits.replace_question(number, forms.read_question(number), forms.text("mark"))
+    edit = edits.replace_question(number, forms.read_question(number), typed.text("mark"))
     _save(draft_id, edit)
     return go_to("console_workflow_draft.question", draft_id=draft_id, number=number)
 
@@ -160,7 +128,7 @@ def save_question(draft_id: int, number: int) -> Response:
 @pages.page(f"{DRAFT}/experiments/remove", methods=("POST",), needs=WRITE)
 def remove_experiment(draft_id: int) -> Response:
     """Without this experiment of the workflow's own."""
-    edit = edits.remove_test(forms.text("name"))
+    edit = edits.remove_test(typed.text("name"))
     _save(draft_id, edit, said="The experiment is gone from this draft.")
     return go_to("console_workflow_draft.questions", draft_id=draft_id)
 
@@ -180,7 +148,7 @@ def languages(draft_id: int) -> str:
 @pages.page(f"{DRAFT}/languages", methods=("POST",), needs=WRITE, again=languages)
 def add_language(draft_id: int) -> Response:
     """One more language, and on to its texts."""
-    locale = forms.text("locale")
+    locale = typed.text("locale")
     if not LOCALE.fullmatch(locale) or len(locale) > LONGEST_LOCALE:
         raise errors.invalid_field("locale", "Write it like hi, ar or pt-BR.")
     draft = services().workflow_drafts.get(draft_id)
@@ -215,7 +183,7 @@ def language(draft_id: int, locale: str) -> str:
 @pages.page(f"{DRAFT}/languages/<locale>", methods=("POST",), needs=WRITE, again=language)
 def save_language(draft_id: int, locale: str) -> Response:
     """The texts of a language."""
-    _save(draft_id, edits.replace_locale(locale, forms.read_texts(), forms.text("mark")))
+    _save(draft_id, edits.replace_locale(locale, forms.read_texts(), typed.text("mark")))
     return go_to("console_workflow_draft.language", draft_id=draft_id, locale=locale)
 
 
@@ -240,7 +208,7 @@ def draft_file(draft_id: int) -> Response:
 @pages.page(f"{DRAFT}/name", methods=("POST",), needs=WRITE)
 def rename(draft_id: int) -> Response:
     """Another name for the draft."""
-    services().workflow_drafts.rename(draft_id, forms.text("name"), actor=me().email)
+    services().workflow_drafts.rename(draft_id, typed.text("name"), actor=me().email)
     return go_to("console_workflow_try.look_before", draft_id=draft_id)
 
 
@@ -262,7 +230,7 @@ def bring_back(draft_id: int) -> Response:
 
 def _save(draft_id: int, edit: edits.Edit, *, said: str = "") -> Draft:
     """The draft after an edit, told to who made it."""
-    revision = forms.whole("revision")
+    revision = typed.whole("revision")
     drafts = services().workflow_drafts
     draft = drafts.change(draft_id, edit, revision=revision, actor=me().email)
     count = len(draft.problems)
@@ -274,27 +242,6 @@ def _save(draft_id: int, edit: edits.Edit, *, said: str = "") -> Draft:
     else:
         say("Saved.")
     return draft
-
-
-def _find(draft: Draft, number: int) -> Plain:
-    try:
-        return edits.find_question(draft.workflow, number)
-    except edits.Gone:
-        raise errors.NotFound("This draft does not have this question.") from None
-
-
-def _subjects(earlier: list[Plain]) -> list[tuple[str, str]]:
-    """What a condition may look at: earlier answers, the source of the visit, the score."""
-    answers = [(f"answer:{one['slug']}", f"Answer to “{one.get('text', '')}”") for one in earlier]
-    sources = [(f"utm:{one.removeprefix('utm_')}", f"Source: {one}") for one in UTM_FIELDS]
-    return [*answers, *sources, ("score", "Points so far")]
-
-
-def _values(earlier: list[Plain]) -> list[str]:
-    found: dict[str, Any] = {}
-    for one in earlier:
-        found |= {str(option["value"]): None for option in one.get("options", ())}
-    return list(found)
 
 
 def _greeted(tests: Plain) -> list[str]:

@@ -7,23 +7,18 @@ own reader says what is wrong, beside the field, with the draft kept.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flask import request
-
 import errors
-from engine.conditions import LIST_OPS, NUMBER_OPS, PRESENCE_OPS
 from engine.vocabulary import DEFAULT_POINTS, PROFILE_FIELDS
 from engine.widget_words import WORDS
 from engine.workflow_reader import MESSAGES
 from engine.workflow_shape import Plain, identifier
-from lib.text import fold, strip_all, strip_controls
+from lib.text import fold, strip_all
+from web.console import condition_form as tree
+from web.console.typed import form, keyed_rows, number_of, rows, text
 
-ROW = re.compile(r"([a-z_]{1,20})-(\w{1,16})-([a-z_]{1,16})")
-WHOLE = re.compile(r"-?[0-9]{1,15}")
-BROKEN = re.compile(r"-?[0-9]{1,15}[.,][0-9]{1,9}")
 MOST_PARTS = 4
 OWN, ALWAYS = "own", "always"
 
@@ -38,40 +33,45 @@ def read_question(number: int) -> Plain:
     said = {name: text(name) for name in ("slug", "text", "type", "placeholder", "help", "pattern")}
     numbers = {name: number_of(name) for name in ("step", "min", "max")}
     question: Plain = {"id": number, **said, **numbers}
-    if "options_from" in request.form:
+    if "options_from" in form():
         question["options_from"] = "products"
     else:
         question["options"] = [_option(row) for row in rows("options") if row.get("value")]
-    if "required" not in request.form:
+    if "required" not in form():
         question["required"] = False
     question["show_if"] = read_condition()
     return {**_spoken(question), "field": text("field") or None}
 
 
-def read_condition() -> Any:
-    """When the question is asked; None for always."""
+def read_tree() -> tree.Row | None:
+    """The rows of when a question is asked; None where they stand as text for developers."""
     when = text("when")
     if when == OWN:
+        return None
+    # "Always" keeps what is written below it on the page, and says nothing of it.
+    return tree.typed_tree(keyed_rows("if"), when)
+
+
+def read_condition() -> Any:
+    """When the question is asked; None for always."""
+    if text("when") == OWN:
         try:
             return strip_all(json.loads(text("own", lines=True) or "null"))
         except (ValueError, RecursionError):
             return text("own", lines=True)
-    leaves = [_leaf(row) for row in rows("if") if row.get("subject")]
-    if when not in ("all", "any") or not leaves:
-        return None
-    return leaves[0] if len(leaves) == 1 else {when: leaves}
+    whole = read_tree() if text("when") in tree.GROUPS else None
+    return tree.condition_of(whole) if whole else None
 
 
-def condition_form(condition: Any) -> tuple[str, list[Plain], str]:
-    """How a condition stands in its form: always, all, any or one's own words; rows; the words."""
-    if condition is None:
-        return ALWAYS, [], ""
-    word = next((one for one in ("all", "any") if _is_list_of_leaves(condition, one)), "all")
-    leaves = condition[word] if isinstance(condition, dict) and word in condition else [condition]
-    if not all(_is_leaf(leaf) for leaf in leaves):
+def condition_form(condition: Any, typed: tree.Row | None = None) -> tuple[str, tree.Row, str]:
+    """How a condition stands in its form: always, a group's word or one's own; rows; the text."""
+    if typed is not None:
+        return text("when") if text("when") in tree.GROUPS else ALWAYS, typed, ""
+    whole = tree.tree_of(condition)
+    if whole is None:
         said = condition if isinstance(condition, str) else json.dumps(condition, indent=1)
-        return OWN, [], said
-    return word, [{**leaf, "value": _shown(leaf.get("value"))} for leaf in leaves], ""
+        return OWN, tree.Row(word=tree.ALL), said
+    return ALWAYS if condition is None else whole.word, whole, ""
 
 
 def read_texts() -> Plain:
@@ -89,35 +89,6 @@ def read_texts() -> Plain:
     return found
 
 
-def text(name: str, *, lines: bool = False) -> str:
-    """A field's text without characters that nobody can see."""
-    found = request.form.get(name, "").replace("\r\n", "\n")
-    return strip_controls(found, keep_lines=lines).strip()
-
-
-def whole(name: str, least: int = 0) -> int:
-    """A whole number that our own page put into the form; Invalid if it is none."""
-    found = request.form.get(name, "")
-    if not WHOLE.fullmatch(found) or int(found) < least:
-        raise errors.Invalid("This form cannot be read; load the page again.")
-    return int(found)
-
-
-def number_of(name: str) -> Any:
-    """A field's number; what is none stays a text, and "" is nothing."""
-    return _number(text(name))
-
-
-def rows(name: str, *, lines: bool = False) -> list[dict[str, str]]:
-    """The rows of a list in a form, in the order of the page."""
-    found: dict[str, dict[str, str]] = {}
-    for key in request.form:
-        part = ROW.fullmatch(key)
-        if part and part[1] == name:
-            found.setdefault(part[2], {})[part[3]] = text(key, lines=lines)
-    return list(found.values())
-
-
 # The parts
 
 
@@ -130,19 +101,19 @@ def _beginning() -> Plain:
     ]
     greeting = {"text": text("greeting.text", lines=True), "replies": replies}
     consent: Plain = {}
-    if "consent" in request.form:
+    if "consent" in form():
         consent = {
             "text": text("consent.text", lines=True),
             "version": text("consent.version"),
-            "required": "consent.required" in request.form,
+            "required": "consent.required" in form(),
         }
     return _spoken({**{name: text(name) for name in top}, "greeting": greeting, "consent": consent})
 
 
 def _ending() -> Plain:
     contact: Plain = {}
-    if "contact" in request.form:
-        chosen = request.form.getlist("contact.fields")
+    if "contact" in form():
+        chosen = form().getlist("contact.fields")
         fields = [name for name in PROFILE_FIELDS if name in chosen]
         contact = {"text": text("contact.text", lines=True), "fields": fields}
     return _spoken(
@@ -190,10 +161,10 @@ def _widget() -> Plain:
 
 
 def _proactive() -> Plain:
-    if "proactive" not in request.form:
+    if "proactive" not in form():
         return {}
     said: Plain = _numbers("proactive", ("after_seconds", "scroll_percent", "cap_hours"))
-    if "proactive.exit_intent" in request.form:
+    if "proactive.exit_intent" in form():
         said["exit_intent"] = True
     said["url_pattern"] = text("proactive.url_pattern")
     # Switched on, it must say when: the reader tells.
@@ -241,31 +212,6 @@ def _option(row: Mapping[str, str]) -> Plain:
     return {**_spoken(option), "was": row.get("was") or value}
 
 
-def _leaf(row: Mapping[str, str]) -> Plain:
-    op, value = row.get("op", ""), row.get("value", "")
-    leaf: Plain = {"subject": row["subject"], "op": op}
-    if op in PRESENCE_OPS:
-        return leaf
-    if op in LIST_OPS:
-        return {**leaf, "value": [one.strip() for one in value.split(";") if one.strip()]}
-    is_number = op in NUMBER_OPS or row["subject"] == "score"
-    return {**leaf, "value": _number(value) if is_number else value}
-
-
-def _is_list_of_leaves(condition: Any, word: str) -> bool:
-    return isinstance(condition, dict) and isinstance(condition.get(word), list)
-
-
-def _is_leaf(condition: Any) -> bool:
-    return isinstance(condition, dict) and set(condition) <= {"subject", "op", "value"}
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return "; ".join(map(str, value))
-    return "" if value is None else str(value)
-
-
 def _path(key: str) -> list[str]:
     try:
         found = strip_all(json.loads(key))
@@ -273,12 +219,6 @@ def _path(key: str) -> list[str]:
         return []
     is_path = isinstance(found, list) and all(isinstance(one, str) for one in found)
     return found if is_path and 1 <= len(found) <= MOST_PARTS else []
-
-
-def _number(said: str) -> Any:
-    if WHOLE.fullmatch(said):
-        return int(said)
-    return float(said.replace(",", ".")) if BROKEN.fullmatch(said) else said
 
 
 def _spoken(part: Plain) -> Plain:

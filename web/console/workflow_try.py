@@ -12,13 +12,15 @@ import errors
 from engine.policy import Permission
 from engine.workflow_words import ACTIONS
 from schemas import AnswerIn, BehaviorIn, ProfileIn
+from services.workflow_drafts import Draft
 from services.workflow_preview import MOST_CALLS, PreviewCall
 from services.workflow_trial import AT_ONCE, DAYS, KIND, MOST, is_upwards
 from web.body import invalid, read_json
 from web.console.frame import POLICY, Pages, go_to, me, read, read_query, show
 from web.console.workflow import NoteForm, find_job
 from web.console.notes import say
-from web.console.workflow_forms import whole
+from web.console.typed import form_of, whole
+from web.console.workflow_typed import as_typed
 from web.console.workflow_view import grouped, show_draft
 from web.unit_of_work import services
 
@@ -75,7 +77,7 @@ def talk(draft_id: int) -> Response:
         raise errors.Invalid("A preview is a list of calls; begin it again.")
     ours = services()
     reply = ours.workflow_preview.play(
-        ours.workflow_drafts.get(draft_id),
+        _seen(ours.workflow_drafts.get(draft_id), body.get("typed")),
         [_call(one) for one in calls],
         arms=arms if isinstance(arms, str) else "",
         locale=locale if isinstance(locale, str) else "",
@@ -153,6 +155,17 @@ def publish(draft_id: int) -> Response:
     version = ours.workflow_drafts.publish(draft_id, note, revision=revision, actor=me().email)
     say(f"Version {version} is in force. Who is talking now goes on with the version before.")
     return go_to("console_workflow.versions")
+
+
+def _seen(draft: Draft, said: Any) -> Draft:
+    """The draft with what is typed beside the preview and not saved yet."""
+    if not isinstance(said, dict):
+        return draft
+    part, form = said.get("part"), said.get("form")
+    if not isinstance(part, str) or not isinstance(form, str):
+        raise errors.Invalid("A preview shows the form beside it; load the page again.")
+    with form_of(form):
+        return as_typed(draft, part)
 
 
 def _call(one: Any) -> PreviewCall:

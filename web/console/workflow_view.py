@@ -52,17 +52,20 @@ class Wrong:
 
     where: str
     sentence: str
+    # Where its field stands in the form, counted as the form counts.
+    field: str = ""
 
 
 def show_draft(template: str, draft: Draft, here: str, *, prefix: str = "", **context: Any) -> str:
     """A page of a draft; `prefix` is the place of what it edits, taken off where problems stand."""
-    mine = [one for one in draft.problems if _is_here(one.place, here, prefix)]
+    mine = problems_here(draft, here, prefix)
     return show(
         f"workflow/{template}",
         draft=draft,
         tabs=_tabs(draft, here),
         here=here,
-        wrong=[Wrong(place_words(one.place), one.sentence) for one in mine],
+        wrong=wrong_of(mine, prefix),
+        count_wrong=len(draft.problems),
         problems=by_place(mine, prefix),
         may_write=me().may(Permission.WORKFLOW_WRITE) and draft.published_as is None,
         locales=[
@@ -74,12 +77,28 @@ def show_draft(template: str, draft: Draft, here: str, *, prefix: str = "", **co
     )
 
 
+def wrong_of(problems: Sequence[Problem], prefix: str = "") -> list[Wrong]:
+    """Problems as a page lists them."""
+    return [
+        Wrong(place_words(one.place), one.sentence, inner_place(one, prefix)) for one in problems
+    ]
+
+
+def inner_place(problem: Problem, prefix: str) -> str:
+    """The place of a problem within what a form edits."""
+    return problem.place.removeprefix(prefix).lstrip(".") or "whole"
+
+
+def problems_here(draft: Draft, here: str, prefix: str = "") -> list[Problem]:
+    """The problems of what a form edits."""
+    return [one for one in draft.problems if _is_here(one.place, here, prefix)]
+
+
 def by_place(problems: Sequence[Problem], prefix: str = "") -> dict[str, list[str]]:
     """The sentences by the place of the field that they are about."""
     found: dict[str, list[str]] = {}
     for one in problems:
-        place = one.place.removeprefix(prefix).lstrip(".")
-        found.setdefault(place or "whole", []).append(one.sentence)
+        found.setdefault(inner_place(one, prefix), []).append(one.sentence)
     return found
 
 

@@ -1,29 +1,49 @@
 // The page inside the preview's frame: the real widget, whose calls go to the draft instead of to the shop.
 //
-// What was done so far is kept here and sent along with each call, since the server keeps nothing of it.
+// What was done so far is kept here and sent along with each call, since the server keeps nothing of it. It
+// outlives the page itself, so that the talk goes on where it was while its words change under it.
 
 interface Call {
   name: string;
   body: Record<string, unknown>;
 }
 
+/** The editor's window: what is typed in it and not saved, for the frame to ask for. */
+export interface Seen extends Window {
+  leadlineTyped?: { part: string; form: string };
+}
+
+/** A talk under way: on which page of the editor, how it is shown, and all of its calls. */
+interface Kept {
+  where: string;
+  calls: [string, Call][];
+}
+
 const ENDPOINT = /\/api\/(widget\/config|session\/start|answer|behavior|lead\/profile|lead\/summary)(?:\/|$)/;
 const STORED = "leadline:preview";
+const TALK = "leadline:preview-talk";
+
+/** The next preview begins from the first word. */
+export function forget(): void {
+  sessionStorage.removeItem(TALK);
+}
 
 export function start(element: HTMLElement): void {
   const { talk = "", locale = "", arms = "" } = element.dataset;
   const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
   const points = element.querySelector<HTMLElement>("[data-points]");
-  const done = new Map<string, Call>();
+  const where = [window.parent.location.pathname, locale, arms].join(" ");
+  const done = new Map(kept(where));
   const send = window.fetch.bind(window);
-  localStorage.removeItem(STORED);
+  if (!done.size) localStorage.removeItem(STORED);
 
   async function play(call: Call): Promise<Response> {
     const calls = [...done.values()].filter((one) => one !== call).concat(call);
+    const typed = (window.parent as Seen).leadlineTyped;
     const reply = await send(talk, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-CSRF-Token": token },
-      body: JSON.stringify({ calls, locale, arms }),
+      body: JSON.stringify({ calls, locale, arms, typed }),
     });
     tell(reply.clone(), points);
     return reply;
@@ -39,6 +59,7 @@ export function start(element: HTMLElement): void {
     const key = new Headers(options.headers).get("Idempotency-Key") ?? String(done.size);
     const known = done.get(key) ?? call;
     done.set(key, known);
+    sessionStorage.setItem(TALK, JSON.stringify({ where, calls: [...done] } satisfies Kept));
     return play(known);
   };
 
@@ -47,6 +68,14 @@ export function start(element: HTMLElement): void {
   script.dataset.site = "preview";
   script.dataset.locale = locale;
   document.body.append(script);
+}
+
+/** The calls of a talk that was begun right here. */
+function kept(where: string): [string, Call][] {
+  const found = JSON.parse(sessionStorage.getItem(TALK) ?? "null") as Kept | null;
+  if (found?.where === where) return found.calls;
+  forget();
+  return [];
 }
 
 /** Says what the conversation would have earned so far. */
