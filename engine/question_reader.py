@@ -337,8 +337,8 @@ def _leaf(notes: Notes, raw: Mapping[str, Any], place: str) -> Condition | None:
     if not fits:
         notes.refuse(
             place,
-            "a score is compared with a number by gt, gte, lt, lte, eq or ne, and a utm value by"
-            " eq, ne, in, not_in or contains; use one of these.",
+            "points are compared with a number (is, is not, more or less than), a source with a text"
+            " (is, is one of, contains): change the comparison or the value.",
         )
         return None
     return _compared(notes, subject, op, value, place)

@@ -255,6 +255,11 @@ class Workflow:
         """The question in a locale, else in the default one."""
         return str(self._translated(locale, "questions", question.slug, "text") or question.text)
 
+    def small_line(self, question: Question, name: str, locale: str | None) -> str:
+        """The `help` or `placeholder` of a question in a locale."""
+        translated = self._translated(locale, "questions", question.slug, name)
+        return str(translated or getattr(question, name))
+
     def option_labels(self, question: Question, locale: str | None) -> tuple[str, ...]:
         """The options' labels in a locale, in order."""
         values = tuple(option.value for option in question.options)

@@ -31,7 +31,10 @@ _VARIABLE = re.compile(r"\{([^{}|]*)(?:\|[^{}]*)?\}")
 _ONE_OF_FEW = (QuestionType.CHOICE, QuestionType.RATING, QuestionType.CONSENT)
 _EITHER = frozenset({True, False})
 _TEXTS = {"greeting", "closing", "contact", "consent", "products", "calls_to_action"}
-_MAPS = {"product_names", "call_labels", "replies", "messages", "widget"}
+_MAPS = {
+    *("product_names", "product_descriptions", "call_labels"),
+    *("replies", "messages", "widget"),
+}
 # Of these texts the visitor's profile is filled into the braces.
 _FILLED = _TEXTS - {"consent"}
 
@@ -233,6 +236,7 @@ def _check_translations(notes: Notes, workflow: Workflow) -> None:
             _check_text(notes, workflow, at, texts[name], is_filled=name in _FILLED)
         keys: dict[str, Iterable[str]] = {
             "product_names": (product.id for product in workflow.products),
+            "product_descriptions": (product.id for product in workflow.products),
             "call_labels": (call.id for call in workflow.calls_to_action),
             "replies": workflow.greeting.replies,
             "messages": workflow.messages,
@@ -259,8 +263,10 @@ def _check_question(
     if asked is None or not isinstance(translated, dict):
         notes.refuse(place, "is no question of this workflow, or no dictionary of its texts.")
         return
-    notes.known(translated, {"text", "options"}, place)
+    notes.known(translated, {"text", "options", "help", "placeholder"}, place)
     _check_text(notes, workflow, f"{place}.text", translated.get("text", ""))
+    for name in ("help", "placeholder"):
+        notes.text(translated, name, place)
     values = {option.value for option in asked.options}
     _check_words(notes, translated.get("options"), values, f"{place}.options")
     words = [{fold(label) for label in w.labels} for w in workflow.options_words(asked, locale)]

@@ -70,7 +70,10 @@ def look_at(workflow: Plain, part: str) -> Plain:
 
 
 def replace_part(part: str, fragment: Plain, mark: str | None = None) -> Edit:
-    """A part in its new words; renamed quick replies keep their translations."""
+    """A part in its new words; renamed quick replies keep their translations.
+
+    Those of products and calls to action that are gone go with them.
+    """
 
     def make(workflow: Plain, tests: Plain) -> tuple[Plain, Plain]:
         kept = {name: one for name, one in workflow.items() if name not in PARTS[part]}
@@ -80,6 +83,8 @@ def replace_part(part: str, fragment: Plain, mark: str | None = None) -> Edit:
             said = [one["value"] for one in replies]
             greeting = {**changed.get("greeting", {}), "replies": said}
             changed = renamed({**changed, "greeting": greeting}, ("replies",), _names(replies))
+        if part == "ending":
+            changed = _without_gone(changed)
         return in_order(changed), tests
 
     return Edit(part, lambda workflow: look_at(workflow, part), make, mark)
@@ -205,6 +210,15 @@ def remove_locale(locale: str) -> Edit:
 
 
 # What follows a new name
+
+
+def _without_gone(workflow: Plain) -> Plain:
+    """A workflow whose translations speak of no product or call to action that it lacks."""
+    parts = {"product_names": "products", "product_descriptions": "products"}
+    for texts, part in {**parts, "call_labels": "calls_to_action"}.items():
+        known = {str(one.get("id")): str(one.get("id")) for one in workflow.get(part, ())}
+        workflow = renamed(workflow, (texts,), known)
+    return workflow
 
 
 def _without_was(part: Any) -> Any:

@@ -67,6 +67,8 @@ def _lines(workflow: Plain) -> Iterator[TextLine]:
     for index, product in enumerate(workflow.get("products", ())):
         key = str(product.get("id") or _text(product, "name"))
         yield TextLine(("product_names", key), f"Product {index + 1}", _text(product, "name"))
+        about = f"Product {index + 1}, line about it"
+        yield TextLine(("product_descriptions", key), about, _text(product, "description"))
     contact = workflow.get("contact", {})
     yield TextLine(("contact",), "Above the contact fields", _text(contact, "text"))
     above = _text(workflow, "call_to_action_text")
@@ -82,6 +84,10 @@ def _lines(workflow: Plain) -> Iterator[TextLine]:
 def _question(number: int, one: Plain) -> Iterator[TextLine]:
     slug = str(one.get("slug"))
     yield TextLine(("questions", slug, "text"), f"Question {number}", _text(one, "text"))
+    small = f"Question {number}, small line under it"
+    yield TextLine(("questions", slug, "help"), small, _text(one, "help"))
+    grey = f"Question {number}, grey words"
+    yield TextLine(("questions", slug, "placeholder"), grey, _text(one, "placeholder"))
     if one.get("type") in _RATING_LIKE:
         return
     for option in one.get("options", ()):

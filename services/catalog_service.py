@@ -31,7 +31,9 @@ class CatalogService:
             {
                 "id": product.id,
                 "name": workflow.label("product_names", product.id, product.name, locale),
-                "description": product.description,
+                "description": workflow.label(
+                    "product_descriptions", product.id, product.description, locale
+                ),
             }
             for product in workflow.products
         ]
