@@ -337,7 +337,7 @@ def _leaf(notes: Notes, raw: Mapping[str, Any], place: str) -> Condition | None:
     if not fits:
         notes.refuse(
             place,
-            "points are compared with a number (is, is not, more or less than), a source with a text"
+            "points are compared with a number (is, more or less than), a source with a text"
             " (is, is one of, contains): change the comparison or the value.",
         )
         return None
