@@ -103,8 +103,16 @@ class OneTimeLinks:
     def open(self, token: str) -> Door:
         """What the link opened: whoever comes with it later finds it used, even a moment later."""
         door = self.look(token)
-        mine = (OneTimeLink.id == door.id, OneTimeLink.used_at.is_(None))
-        used = update(OneTimeLink).where(*mine).values(used_at=self._clock.now())
+        now = self._clock.now()
+        if door.purpose is Purpose.SET_UP:
+            self._only_first()
+        mine = (
+            OneTimeLink.id == door.id,
+            OneTimeLink.used_at.is_(None),
+            # It may have been closed since it was looked at.
+            OneTimeLink.expires_at > now,
+        )
+        used = update(OneTimeLink).where(*mine).values(used_at=now)
         if self._session.scalar(used.returning(OneTimeLink.id)) is None:
             raise _used(door.purpose)
         return door
@@ -123,6 +131,14 @@ class OneTimeLinks:
         old = select(OneTimeLink.id).where(OneTimeLink.expires_at < before).limit(limit)
         gone = delete(OneTimeLink).where(OneTimeLink.id.in_(old)).returning(OneTimeLink.id)
         return len(self._session.scalars(gone).all())
+
+    def _only_first(self) -> None:
+        """Two servers that start at once each make a set-up link: of both, one makes an admin."""
+        good = (OneTimeLink.purpose == str(Purpose.SET_UP), OneTimeLink.used_at.is_(None))
+        waiting = select(OneTimeLink.id).where(*good).order_by(OneTimeLink.id).with_for_update()
+        self._session.execute(waiting)
+        if self._has_people():
+            raise _used(Purpose.SET_UP)
 
     def _find(self, token: str) -> OneTimeLink:
         row = None
