@@ -13,6 +13,8 @@ from engine.vocabulary import Profile
 from models import Lead
 from services.diary_service import DiaryService, NewActivity
 from services.lead_scores import LeadScores
+from services.model_store import ModelStore
+from services.prediction_service import PredictionService
 from services.resources import Resources
 
 NAMES = {
@@ -22,7 +24,7 @@ NAMES = {
     Profile.ML_PROBABILITY: "Model score",
 }
 # Below this, people would read the same number.
-SHOWN = 0.05
+SHOWN, WHOLE = 0.05, 0.5
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Change:
     @property
     def sentence(self) -> str:
         """The change in words: "CRM score 64 → 69: engagement +5"."""
+        if self.profile == Profile.ML_PROBABILITY:
+            return f"Chance to win {self.before:.0f} % → {self.after:.0f} %"
         why = ", ".join(f"{label} {points:+g}" for label, points in self.parts)
         tier = "" if self.tier_before == self.tier_after else f", now {self.tier_after}"
         anew = " (a new source of signals: every part weighs anew)" if self.is_reweighed else ""
@@ -65,9 +69,21 @@ class WorkLog:
         DiaryService(self.session, self.resources).log_activity(lead_id, told, actor=actor)
         self.session.flush()
         scores.renew(lead_id)
+        if str(Profile.ML_PROBABILITY) in before:
+            self._predict(lead_id)
         chief = scores.queue().profile
         found = changes(before, self._find(scores, lead_id), chief)
         return sorted(found, key=lambda one: one.profile != chief)
+
+    def _predict(self, lead_id: int) -> None:
+        """Renew the probability of a lead that has one; elsewhere, and later, the relay does it.
+
+        Not where no model was read yet: a request never waits for scikit-learn.
+        """
+        models = ModelStore(self.session, self.resources).in_service()
+        if models is not None:
+            predictions = PredictionService(self.session, self.resources)
+            predictions.predict([lead_id], models, news=True)
 
     def _find(self, scores: LeadScores, lead_id: int) -> Mapping[str, Mapping[str, Any]]:
         lead = self.session.scalar(select(Lead).where(Lead.id == lead_id))
@@ -83,7 +99,8 @@ def changes(
     found = []
     for profile, new in after.items():
         old = before.get(profile)
-        if old is None or abs(new["score"] - old["score"]) < SHOWN:
+        least = WHOLE if profile == Profile.ML_PROBABILITY else SHOWN
+        if old is None or abs(new["score"] - old["score"]) < least:
             continue
         found.append(
             Change(

@@ -7,10 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from jobs.training import train_now
 from models import Activity, AuditEntry, Event, FollowUp, Lead
 from services.diary_service import NewActivity
+from services.model_store import load
+from tests.api.test_predictions import plant
 from tests.browser.hostile import CANARY
 from tests.console.office import START, Office, plain
 from tests.console.visitors import ANSWERS, NINA, talk
@@ -129,6 +132,37 @@ def test_logging_scores_anew_at_once_and_says_what_changed(ours: Office) -> None
     row = ours.ask(lambda s: s.session.scalars(select(Activity)).one())
     assert (row.kind, row.outcome, row.duration, row.note) == ("call", "reached", 270, "Very keen")
     assert row.actor == "sam@example.com"
+
+
+def test_logging_says_at_once_what_became_of_the_chance(ours: Office) -> None:
+    lead = talk(ours)
+    with ours.unit() as services:
+        plant(services, [{"size": n} for n in range(4)], [True, False, True, False])
+    train_now(ours.resources, by="alice@example.com")
+    load(ours.resources, ours.ask(lambda s: s.predictions.store.unloaded()))
+    with ours.unit() as services:
+        models = services.predictions.store.in_service()
+        services.predictions.predict([lead], models, news=False)
+    with ours.unit() as services:
+        row = update(Lead).where(Lead.id == lead).values(probability=0.985)
+        services.session.execute(row)
+
+    reply = ours.sam.post(f"/console/leads/{lead}/activities", {"kind": "call"}, part=True)
+
+    assert re.search(r"Chance to win 98 % → \d\d? %", plain(reply.text)), plain(reply.text)[:600]
+
+
+def test_on_a_phone_what_comes_next_stands_before_the_reasons(small: Office) -> None:
+    lead = talk(small)
+
+    page = small.sam.get(f"/console/leads/{lead}").text
+
+    order = [page.index(f'id="{one}"') for one in ("log", "plan-title", "end-title", "why")]
+    assert order == sorted(order)
+    assert "Call within an hour. Last activity" in plain(page)
+    log = {"kind": "call", "result": "reached"}
+    said = small.sam.post(f"/console/leads/{lead}/activities", log, follow=True).text
+    assert "Call within an hour. Last activity" not in plain(said), "somebody has"
 
 
 def test_logging_without_a_script_says_the_same_on_the_next_page(small: Office) -> None:
