@@ -45,14 +45,15 @@ def test_a_refused_experiment_says_why_and_keeps_what_was_typed(small: Office) -
     mark = small.mark
 
     lonely = mark.post("/console/experiments/new", {**FORM, "says_B": ""})
-    order = {**FORM, "kind": "question_order", "says_B": "nowhere, location"}
+    order = {**FORM, "kind": "question_order", "raw_B": '{"order": ["nowhere", "location"]}'}
     unknown = mark.post("/console/experiments/new", order)
     crooked = mark.post("/console/experiments/new", {**FORM, "share_A": "10", "share_B": "10"})
-    broken = mark.post("/console/experiments/new", {**FORM, "kind": "options", "says_B": "{"})
+    broken = mark.post("/console/experiments/new", {**FORM, "kind": "options", "raw_B": "{"})
 
     replies = (lonely, unknown, crooked, broken)
     assert [one.status_code for one in replies] == [422] * 4
-    assert "nowhere, location" in unknown.text and "nowhere" in plain(unknown.text)
+    assert "nowhere&#34;, &#34;location" in unknown.text
+    assert "&#39;nowhere&#39; is no question" in unknown.text
     assert "JSON" in plain(broken.text)
     assert small.ask(_names) == {"greeting_message", "question_flow"}
 

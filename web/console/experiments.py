@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import marshmallow
-from flask import Response, request
+from flask import Response
 from marshmallow import fields, validate
 
 from engine.policy import Permission
 from errors import Conflict, Invalid
 from web.console import experiment_forms as forms
+from web.console.experiment_page import present, show_form
 from web.console.frame import Pages, go_to, me, read, read_query, show
 from web.console.notes import say
 from web.unit_of_work import services
@@ -82,14 +83,14 @@ def holdout() -> Response:
 
 @pages.page("/experiments/new", needs=WRITE)
 def new() -> str:
-    """The form of a new experiment."""
-    return _form(None)
+    """The form of a new experiment, of the kind that is asked for."""
+    return show_form(None)
 
 
 @pages.page("/experiments/new", methods=("POST",), needs=WRITE, again=new)
 def create() -> Response:
     """A draft, and what it would take."""
-    data = forms.definition_of(read(forms.ExperimentForm), request.form.to_dict())
+    data = forms.definition_of(read(forms.ExperimentForm), present())
     made = services().experiment_book.create(data, who=me().email)
     say("The draft is kept. Look at what it takes, then start it.")
     return go_to("console_experiments.one", name=made["name"])
@@ -116,14 +117,15 @@ def one(name: str) -> str:
 @pages.page("/experiments/<name>/edit", needs=WRITE)
 def edit(name: str) -> str:
     """The form of an experiment that there is."""
-    return _form(services().experiment_book.get(name))
+    return show_form(services().experiment_book.get(name))
 
 
 @pages.page("/experiments/<name>/edit", methods=("POST",), needs=WRITE, again=edit)
 def change(name: str) -> Response:
     """An edit: safe ones at once, others in an epoch of their own, the rest refused with why."""
-    data = forms.definition_of(read(forms.ExperimentForm), request.form.to_dict())
-    after = services().experiment_book.change(name, data, who=me().email)
+    book = services().experiment_book
+    data = forms.definition_of(read(forms.ExperimentForm), present(), book.get(name))
+    after = book.change(name, data, who=me().email)
     say(f"Kept; it is in epoch {after['epoch']}.")
     return go_to("console_experiments.one", name=name)
 
@@ -158,24 +160,9 @@ def rows(name: str) -> Response:
     return Response(page.text, content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _form(found: dict[str, Any] | None) -> str:
-    questions = services().workflows.in_force().workflow.questions
-    kind = found["kind"] if found else ""
-    arms = found["arms"] if found else []
-    return show(
-        "experiments/form.html",
-        one=found,
-        arms=forms.ARMS,
-        said={arm["arm"]: (arm, forms.said_of(kind, arm["config"])) for arm in arms},
-        questions=[question.slug for question in questions],
-        **_words(),
-    )
-
-
 def _words() -> dict[str, Any]:
     return {
         "statuses": STATUSES,
         "kinds": forms.KINDS,
         "goals": forms.GOALS,
-        "parts": forms.TEXT_PARTS,
     }
