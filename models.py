@@ -132,6 +132,8 @@ class WorkflowDraft(Base):
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+# What dashboards count leads by, without the wide rows; no answer changes any of it.
+_OF_LEADS = ["deleted_at", "import_id", "assigned_to", "outcome", "outcome_at", "outcome_value"]
 # What says whether an open lead rests, where it stands and whose it is; no answer changes them.
 _OF_OPEN_LEADS = ["assigned_to", "import_id", "snoozed_until", "stage", "staged_at", "created_at"]
 
@@ -147,7 +149,7 @@ class Lead(Base):
             "ix_leads_created_at_id",
             "created_at",
             "id",
-            postgresql_include=["deleted_at", "import_id", "assigned_to"],
+            postgresql_include=_OF_LEADS,
         ),
         # All that the queue asks of most open leads, without the wide row beside it.
         Index(
@@ -213,7 +215,11 @@ class Conversation(Base):
     __tablename__ = "sessions"
     # Room in each page, so that the next answer's version of a row stands beside the last one.
     __table_args__ = (
-        Index("ix_sessions_started_at", "started_at"),
+        Index(
+            "ix_sessions_started_at",
+            "started_at",
+            postgresql_include=["lead_id", "workflow_version", "suspicion"],
+        ),
         # Rows are wide: whose conversation it is, and of which campaign, is read from the index.
         Index("ix_sessions_lead_id", "lead_id", postgresql_include=["id", "utm_campaign"]),
         {"postgresql_with": {"fillfactor": 50}},
@@ -356,6 +362,12 @@ class Activity(Base):
             "lead_id",
             "occurred_at",
             postgresql_include=["kind", "outcome", "status", "actor"],
+        ),
+        # What was done in some days, by whom.
+        Index(
+            "ix_activities_occurred_at",
+            "occurred_at",
+            postgresql_include=["lead_id", "kind", "actor"],
         ),
     )
 

@@ -45,6 +45,16 @@ def leads_of(column: Any, period: Period, *columns: Any) -> Select[Any]:
     return select(*columns).where(column >= period.start, column < period.end, *is_visible())
 
 
+def tier_of(score: Any, *, hot: float, warm: float) -> ColumnElement[str]:
+    """The tier of a score; in literals, so that every use of it is one expression."""
+    found: ColumnElement[str] = case(
+        (score >= _threshold(hot), literal_column("'hot'")),
+        (score >= _threshold(warm), literal_column("'warm'")),
+        else_=literal_column("'cold'"),
+    )
+    return found
+
+
 def count_if(condition: Any) -> ColumnElement[int]:
     """How many rows of a group fulfil this."""
     return func.count().filter(condition)
@@ -74,6 +84,11 @@ def day_of(session: Session, column: Any, period: Period) -> ColumnElement[int]:
         shift = case(*whens, else_=shift)
     day: ColumnElement[int] = (moment + shift) // literal_column(str(DAY), Integer)
     return day
+
+
+def _threshold(value: float) -> ColumnElement[Any]:
+    """Whole where it can be: beside a decimal PostgreSQL makes decimals of all whole scores."""
+    return literal_column(str(int(value) if float(value).is_integer() else float(value)))
 
 
 def whole(row: Mapping[str, Any] | RowMapping) -> dict[str, int]:

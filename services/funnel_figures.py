@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from engine.periods import Period
 from engine.rates import Share
 from engine.vocabulary import Outcome
-from models import Answer, Conversation, Lead
+from models import Conversation, Lead
 from services.figure_scope import (
     HAS_CONTACT,
     IS_COMPLETED,
@@ -28,7 +28,6 @@ from services.workflow_service import WorkflowService
 STILL_HERE = timedelta(minutes=30)
 # Where the folded facts of a session say whether an answer was a skip; see `engine.journey`.
 SKIPPED = 4
-ELSEWHERE = "(of another version or an experiment)"
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,11 @@ class FunnelFigures:
     def __init__(self, session: Session, resources: Resources) -> None:
         self.session = session
         self.resources = resources
+        self._workflows = WorkflowService(session, resources)
 
     def find(self, period: Period, version: int | None = None) -> Funnel:
         """The funnel of a version; that with the most sessions where none is named."""
-        asked = sorted(self.session.scalars(select(Answer.question_id).distinct()))
-        groups = self._groups(period, asked)
+        groups = self._groups(period, self._asked(period))
         versions: Counter[int] = Counter()
         for group in groups:
             versions[group["version"]] += group["opened"]
@@ -92,42 +91,60 @@ class FunnelFigures:
         if version is None:
             return Funnel(None, (), (), ())
         mine = [group for group in groups if group["version"] == version]
-        texts = self._texts(version, asked)
+        texts = {one.id: one.text for one in self._workflows.get(version).questions}
         every = tuple(sorted(versions.items(), reverse=True))
         return Funnel(version, every, _steps(mine), _questions(mine, texts))
 
-    def _texts(self, version: int, asked: list[int]) -> dict[int, str]:
-        """The questions of a version in their order, and those that experiments ask beside it."""
-        workflow = WorkflowService(self.session, self.resources).get(version)
-        texts = {question.id: question.text for question in workflow.questions}
-        extra = [number for number in asked if number not in texts]
-        return texts | {number: f"Question {number} {ELSEWHERE}" for number in extra}
+    def _asked(self, period: Period) -> list[int]:
+        """The questions of every version that sessions of the period may be pinned to.
+
+        An experiment changes their texts, options and order, and asks no others.
+        """
+        versions = self.session.scalars(
+            select(Conversation.workflow_version)
+            .where(Conversation.started_at >= period.start, Conversation.started_at < period.end)
+            .distinct()
+        ).all()
+        workflows = [self._workflows.get(version) for version in versions]
+        return sorted({one.id for workflow in workflows for one in workflow.questions})
 
     def _groups(self, period: Period, questions: list[int]) -> list[dict[str, Any]]:
         """Everything in one walk over the sessions, by version and the question they stand at."""
         lately = self.resources.clock.now() - STILL_HERE
         is_here = (Conversation.last_activity_at >= lately) & Conversation.closed_at.is_(None)
-        counts = {
-            "opened": func.count(),
-            "began": count_if(Conversation.journey["answers"] != {}),
-            "completed": count_if(IS_COMPLETED),
-            "contacts": count_if(HAS_CONTACT),
-            "sql": count_if(IS_SQL),
-            "won": count_if(Lead.outcome == str(Outcome.WON)),
-            "here": count_if(is_here),
-        }
-        for number in questions:
+        facts = {
+            "began": Conversation.journey["answers"] != {},
+            "completed": IS_COMPLETED,
+            "contacts": HAS_CONTACT,
+            "sql": IS_SQL,
+            "won": Lead.outcome == str(Outcome.WON),
+            "here": is_here,
             # Every answer says whether it was a skip; nothing says that there is no answer.
-            skipped = Conversation.journey[("answers", str(number), SKIPPED)].as_boolean()
-            counts[f"given.{number}"] = count_if(skipped.is_not(None))
-            counts[f"skipped.{number}"] = count_if(skipped)
+            **{f"skipped.{number}": _is_skipped(number) for number in questions},
+        }
         key = (Conversation.workflow_version, Conversation.next_question_id)
+        columns = [fact.label(f"n{place}") for place, fact in enumerate(facts.values())]
+        # Keeps PostgreSQL from looking into the folded facts once for each count of a thing.
+        narrow = sessions_of(period, *key, *columns).offset(0).subquery()
+        there = dict(zip(facts, list(narrow.c)[len(key) :], strict=True))
+        counts = {"opened": func.count()} | {name: count_if(one) for name, one in there.items()}
+        counts |= {
+            f"given.{number}": func.count(there[f"skipped.{number}"]) for number in questions
+        }
+        by = (narrow.c.workflow_version, narrow.c.next_question_id)
         labels = [count.label(f"n{place}") for place, count in enumerate(counts.values())]
-        rows = self.session.execute(sessions_of(period, *key, *labels).group_by(*key))
+        rows = self.session.execute(select(*by, *labels).group_by(*by))
         return [
             {"version": row[0], "standing": row[1], **dict(zip(counts, row[2:], strict=True))}
             for row in rows
         ]
+
+
+def _is_skipped(question: int) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = Conversation.journey[
+        ("answers", str(question), SKIPPED)
+    ].as_boolean()
+    return found
 
 
 _STEPS = (
@@ -158,7 +175,6 @@ def _questions(groups: list[dict[str, Any]], texts: dict[int, str]) -> tuple[Que
         stand = standing.get(number, {"opened": 0, "here": 0})
         left = stand["opened"] - stand["here"]
         reached = given + stand["opened"]
-        row = QuestionRow(number, text, reached, given - skipped, skipped, left, stand["here"])
-        if reached or not text.endswith(ELSEWHERE):
-            rows.append(row)
+        answered = given - skipped
+        rows.append(QuestionRow(number, text, reached, answered, skipped, left, stand["here"]))
     return tuple(rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, literal_column, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from engine.periods import Period, bucket_days, day_number
@@ -22,6 +22,7 @@ from services.figure_scope import (
     day_of,
     leads_of,
     sessions_of,
+    tier_of,
 )
 from services.lead_scores import LeadScores
 from services.lead_visibility import is_visible
@@ -121,7 +122,7 @@ class OverviewFigures:
         both = Period(period.before.first, period.last, period.zone)
         groups = self._groups(both)
         first = day_number(period.first)
-        now, before = self._outcomes(period), self._outcomes(period.before)
+        now, before = self._outcomes(both, period)
         return Overview(
             _totals([one for one in groups if one.day >= first], now),
             _totals([one for one in groups if one.day < first], before),
@@ -130,11 +131,7 @@ class OverviewFigures:
 
     def _groups(self, period: Period) -> list[Group]:
         hot, warm = LeadScores(self.session, self.resources).tiers(Profile.CORE_POINTS)
-        tier = case(
-            (Conversation.score >= literal_column(str(float(hot))), literal_column("'hot'")),
-            (Conversation.score >= literal_column(str(float(warm))), literal_column("'warm'")),
-            else_=literal_column("'cold'"),
-        )
+        tier = tier_of(Conversation.score, hot=hot, warm=warm)
         day = day_of(self.session, Conversation.started_at, period)
         narrow = (
             sessions_of(
@@ -166,14 +163,9 @@ class OverviewFigures:
     def priorities(self) -> list[PriorityRow]:
         """Open leads by how soon somebody should call, as the queue has it now."""
         queue = LeadScores(self.session, self.resources).queue()
-        score = queue.column()
-        tier = case(
-            (score >= literal_column(str(float(queue.hot))), literal_column("'hot'")),
-            (score >= literal_column(str(float(queue.warm))), literal_column("'warm'")),
-            else_=literal_column("'cold'"),
-        ).label("tier")
+        tier = tier_of(queue.column(), hot=queue.hot, warm=queue.warm)
         leads = (
-            select(tier, Lead.assigned_to.is_(None).label("is_free"))
+            select(tier.label("tier"), Lead.assigned_to.is_(None).label("is_free"))
             .where(Lead.outcome.is_(None), *is_visible())
             .subquery()
         )
@@ -186,19 +178,24 @@ class OverviewFigures:
             for one in Tier
         ]
 
-    def _outcomes(self, period: Period) -> dict[str, Any]:
-        is_won = Lead.outcome == str(Outcome.WON)
-        row = self.session.execute(
-            leads_of(
-                Lead.outcome_at,
-                period,
-                count_if(is_won).label("won"),
-                count_if(Lead.outcome == str(Outcome.LOST)).label("lost"),
-                func.sum(case((is_won, Lead.outcome_value), else_=0)).label("won_value"),
+    def _outcomes(self, both: Period, now: Period) -> tuple[dict[str, Any], dict[str, Any]]:
+        """How the sales of this period and of the one before it ended, in one walk."""
+        is_won, is_lost = Lead.outcome == str(Outcome.WON), Lead.outcome == str(Outcome.LOST)
+        columns = [
+            column
+            for part in (Lead.outcome_at >= now.start, Lead.outcome_at < now.start)
+            for column in (
+                count_if(and_(is_won, part)),
+                count_if(and_(is_lost, part)),
+                func.sum(case((and_(is_won, part), Lead.outcome_value), else_=0)),
             )
-        )
-        said = dict(row.mappings().one())
-        return {**said, "won_value": float(said["won_value"] or 0)}
+        ]
+        row = self.session.execute(leads_of(Lead.outcome_at, both, *columns)).one()
+        return _ended(*row[:3]), _ended(*row[3:])
+
+
+def _ended(won: int, lost: int, value: float | None) -> dict[str, Any]:
+    return {"won": won, "lost": lost, "won_value": float(value or 0)}
 
 
 def _totals(groups: Sequence[Group], outcomes: Mapping[str, Any]) -> Totals:

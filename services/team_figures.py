@@ -6,45 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, case, func, literal_column, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from engine.periods import Period
 from engine.policy import Role
 from engine.rates import Share
-from engine.vocabulary import ActivityKind, Outcome
+from engine.vocabulary import Outcome
 from models import Activity, Lead, Person
 from services.agent_figures import AgentFigures
-from services.figure_scope import count_if, epoch, leads_of
-from services.lead_list import LOGGED_SIGNALS
+from services.figure_scope import count_if, leads_of
+from services.first_touch import NO_TOUCH, FirstTouches, Speed, Waits
 from services.lead_visibility import is_visible
 from services.resources import Resources
-
-# What is no touch: a note speaks to nobody, a signal came from the lead.
-NO_TOUCH = (str(ActivityKind.NOTE), *LOGGED_SIGNALS)
-# Minutes, and the words for "touched within".
-WAITS = ((5, "5 minutes"), (60, "1 hour"), (240, "4 hours"), (1440, "1 day"))
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Leads of one owner that waited so many minutes (rounded up; None: nobody can say)."""
-
-    owner: str | None
-    is_new: bool
-    minutes: int | None
-    leads: int
-    touched: int
-    won: int
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How long leads waited for the first touch: of how many; minutes of half and of 90 %."""
-
-    touched: int = 0
-    median: int | None = None
-    p90: int | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +109,7 @@ class TeamFigures:
 
     def find(self, period: Period) -> Team:
         """Everybody who owns leads or may get them, by name; and how long leads waited."""
-        waits = self._waits(period)
+        waits = FirstTouches(self.session).find(period)
         found = self._people()
         parts = (self._standing(period), _made(waits), self._done(period))
         for part in parts:
@@ -144,7 +118,7 @@ class TeamFigures:
         rows = [AgentRow(**one) for one in found.values()]
         shown = [row for row in rows if row.is_active or row.is_at_work]
         shown.sort(key=lambda row: (row.name.casefold(), row.email))
-        return Team(shown, _speed(waits), *_spread(waits))
+        return Team(shown, waits.speed, waits.spread, waits.leads)
 
     def counted(self) -> Counted:
         """Everybody's leads as the clock last counted them, whoever looks: names and counts."""
@@ -216,82 +190,18 @@ class TeamFigures:
         )
         return {actor: {"activities": count} for actor, count in rows}
 
-    def _waits(self, period: Period) -> list[Wait]:
-        """The leads of the period by owner and by the minutes until the first touch."""
-        first = (
-            select(Activity.lead_id, func.min(Activity.occurred_at).label("at"))
-            .where(Activity.kind.not_in(NO_TOUCH), Activity.occurred_at >= period.start)
-            .group_by(Activity.lead_id)
-            .subquery()
-        )
-        seconds = epoch(self.session, first.c.at) - epoch(self.session, Lead.created_at)
-        minutes = case(
-            (Lead.import_id.is_not(None), None),
-            (seconds < 0, 0),
-            else_=(seconds + literal_column("59", Integer)) // literal_column("60", Integer),
-        )
-        leads = (
-            leads_of(
-                Lead.created_at,
-                period,
-                Lead.assigned_to.label("owner"),
-                Lead.import_id.is_(None).label("is_new"),
-                minutes.label("minutes"),
-                first.c.at.is_not(None).label("is_touched"),
-                (Lead.outcome == str(Outcome.WON)).label("is_won"),
-            )
-            .outerjoin_from(Lead, first, first.c.lead_id == Lead.id)
-            .subquery()
-        )
-        group = (leads.c.owner, leads.c.is_new, leads.c.minutes)
-        touched, won = count_if(leads.c.is_touched), count_if(leads.c.is_won)
-        rows = self.session.execute(select(*group, func.count(), touched, won).group_by(*group))
-        return [Wait(*row) for row in rows]
 
-
-def _made(waits: Sequence[Wait]) -> dict[str, dict[str, Any]]:
-    owners = sorted({wait.owner for wait in waits if wait.owner is not None})
-    mine = {owner: [wait for wait in waits if wait.owner == owner] for owner in owners}
+def _made(waits: Waits) -> dict[str, dict[str, Any]]:
     return {
-        owner: {
-            "leads": sum(wait.leads for wait in theirs),
-            "touched": sum(wait.touched for wait in theirs),
-            "won_of_leads": sum(wait.won for wait in theirs),
-            "speed": _speed(theirs),
+        one.owner: {
+            "leads": one.leads,
+            "touched": one.touched,
+            "won_of_leads": one.won,
+            "speed": one.speed,
         }
-        for owner, theirs in mine.items()
+        for one in waits.owners
+        if one.owner is not None
     }
-
-
-def _speed(waits: Sequence[Wait]) -> Speed:
-    """Nearest rank: the wait of the lead in the middle, never a value between two."""
-    known = sorted((wait.minutes, wait.leads) for wait in waits if wait.minutes is not None)
-    total = sum(count for _, count in known)
-    if not total:
-        return Speed()
-    return Speed(total, _at_rank(known, (total + 1) // 2), _at_rank(known, (total * 9 + 9) // 10))
-
-
-def _at_rank(known: Sequence[tuple[int, int]], rank: int) -> int:
-    for minutes, count in known:
-        rank -= count
-        if rank <= 0:
-            return minutes
-    raise AssertionError("a rank lies within the total")
-
-
-def _spread(waits: Sequence[Wait]) -> tuple[list[tuple[str, int]], int]:
-    """Leads by how long they waited, and how many there are; imported ones waited elsewhere."""
-    new = [wait for wait in waits if wait.is_new]
-    total = sum(wait.leads for wait in new)
-    known = [(wait.minutes, wait.leads) for wait in new if wait.minutes is not None]
-    rows, before = [], 0
-    for limit, label in WAITS:
-        within = sum(count for minutes, count in known if minutes <= limit)
-        rows.append((f"Within {label}", within - before))
-        before = within
-    touched = sum(count for _, count in known)
-    return [*rows, ("Later", touched - before), ("Not yet", total - touched)], total
 
 
 def _stranger(owner: str) -> dict[str, Any]:
