@@ -108,25 +108,23 @@ class ActionQueue:
     def _due(self, scope: Scope) -> tuple[Sequence[int], int]:
         """Hot, warm and sales qualified leads that wait for somebody."""
         free = self._unplanned(scope)
-        # Only of those, for activities are many; most leads that matter have something planned.
+        # Asked lead by lead: activities are many, and most leads that matter have a plan.
         touched = (
-            select(Activity.lead_id, *_contacts())
-            .where(Activity.lead_id.in_(select(free.c.id)))
-            .group_by(Activity.lead_id)
+            select(free, *(_last(free.c.id, kind).label(name) for name, kind in _TOLD.items()))
+            .offset(0)
             .subquery()
         )
         retry = touched.c.at <= self.now - RETRY_HOT
         waits = or_(
             touched.c.at.is_(None),
-            and_(free.c.active_at > touched.c.at, _was_seen_after(touched.c.at, free.c.id)),
+            and_(touched.c.active_at > touched.c.at, _was_seen_after(touched.c.at, touched.c.id)),
             touched.c.heard > touched.c.at,
             and_(or_(touched.c.reached.is_(None), touched.c.reached < touched.c.at), retry),
         )
         return self._found(
-            select(free.c.id, func.count().over())
-            .outerjoin(touched, touched.c.lead_id == free.c.id)
+            select(touched.c.id, func.count().over())
             .where(waits)
-            .order_by(free.c.score.desc(), free.c.id)
+            .order_by(touched.c.score.desc(), touched.c.id)
         )
 
     def _unplanned(self, scope: Scope) -> CTE:
@@ -396,19 +394,28 @@ _OWN_ACTS = (
 )
 
 
-def _contacts() -> tuple[Any, Any, Any]:
-    """The columns of a `_Contact` over the activities of a lead."""
+def _told() -> dict[str, ColumnElement[bool]]:
+    """Which activities count for each field of a `_Contact`."""
     contact = Activity.kind.not_in(NO_CONTACT)
     said = func.coalesce(Activity.outcome, Activity.status, "")
-    reached = and_(contact, said.not_in(UNANSWERED))
     # Who opens an e-mail has not come back.
     heard = Activity.kind.in_([one for one in LOGGED_SIGNALS if one != Action.EMAIL_OPEN])
+    return {"at": contact, "reached": and_(contact, said.not_in(UNANSWERED)), "heard": heard}
+
+
+_TOLD = _told()
+
+
+def _contacts() -> list[Any]:
+    """The columns of a `_Contact` over the activities of a lead."""
     at = Activity.occurred_at
-    return (
-        func.max(case((contact, at))).label("at"),
-        func.max(case((reached, at))).label("reached"),
-        func.max(case((heard, at))).label("heard"),
-    )
+    return [func.max(case((kind, at))).label(name) for name, kind in _TOLD.items()]
+
+
+def _last(lead_id: Any, kind: ColumnElement[bool]) -> Any:
+    """When the latest activity of this kind was; one look into an index."""
+    found = select(func.max(Activity.occurred_at)).where(Activity.lead_id == lead_id, kind)
+    return found.scalar_subquery()
 
 
 def _was_seen_after(moment: Any, lead_id: Any) -> ColumnElement[bool]:
