@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from gunicorn import util
+from gunicorn.http import parser
 
 FILE = dotenv_values(Path(__file__).resolve().with_name(".env"))
 
@@ -40,10 +42,26 @@ worker_class = "gthread"
 threads = 8
 timeout = 30
 graceful_timeout = 20
+# The longest there is without having no limit; an address with filters in it is soon 4,094 long.
+limit_request_line = 8190
+# What is left of a refused body is read and thrown away up to this, so that the connection serves
+# the next request as the reply has promised. There is no setting for it.
+parser._DRAIN_MAX_BYTES = 16 * 1024 * 1024
 # Two installations of one user would meet at the same path; nothing of ours talks to it.
 control_socket_disable = True
 
 _metrics: list[str] = []
+
+
+def _refuse(sock: Any, status: int, _reason: str, _message: str) -> None:
+    """Tell in our words what gunicorn refuses before the application is asked."""
+    from web.unreadable import refusal
+
+    util.write_nonblock(sock, refusal(status).raw())
+
+
+# A page of HTML otherwise, for which there is no setting either.
+util.write_error = _refuse
 
 
 def on_starting(server: Any) -> None:

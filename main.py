@@ -25,7 +25,7 @@ from notification_service import ASKED
 from services import Services
 from services.account_mail import LINK
 from services.resources import Resources
-from web import endpoints, errors, headers, limits
+from web import endpoints, errors, headers, limits, unreadable
 from web.api import ab_tests, alerts, analytics, catalog, conversation, deliveries, exports, health
 from web.api import experiments
 from web.api import imports as imports_api
@@ -248,6 +248,17 @@ class _Quiet(WSGIRequestHandler):
         if can_serve and not head.is_whole:
             self.close_connection = True
         return can_serve and head.is_whole
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuses what cannot be read as everything is refused here; the library has a page."""
+        refusal = unreadable.refusal(code)
+        # Of a line that is none it believes HTTP 0.9, which has neither status nor headers.
+        self.request_version = self.protocol_version
+        self.send_response(refusal.status)
+        for name, value in refusal.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(refusal.body)
 
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
         """Says nothing; web/headers.py logs every request."""
