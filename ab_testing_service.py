@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import outbox
+from database import insert_new
 from engine.experiments import Status, stored_definition
 from engine.goals import SERVER_OUTCOMES, reached
 from engine.visitors import visitor_attributes
@@ -31,7 +32,6 @@ from experiment_draws import (
     Found,
     Seat,
     as_test,
-    insert_new,
     shown_version,
 )
 from lib.on_class import on_class
@@ -177,8 +177,8 @@ class ABTestingService:
             }
             for name, seat in unseen.items()
         ]
-        statement = insert_new(self.session, Exposure, rows).returning(
-            Exposure.experiment, Exposure.arm, Exposure.epoch
+        new = insert_new(
+            *(self.session, Exposure, rows), Exposure.experiment, Exposure.arm, Exposure.epoch
         )
         facts = [
             outbox.NewFact(
@@ -188,7 +188,7 @@ class ABTestingService:
                 personal={"unit": seated.unit},
                 session_id=session_id,
             )
-            for name, arm, epoch in self.session.execute(statement).all()
+            for name, arm, epoch in new
         ]
         outbox.record(self.session, *facts)
 
@@ -317,10 +317,10 @@ class ABTestingService:
         if not first:
             return 0
         rows = [one.row() for one in first.values()]
-        statement = insert_new(self.session, Conversion, rows).returning(
-            Conversion.experiment, Conversion.unit, Conversion.metric
+        kept = insert_new(
+            *(self.session, Conversion, rows),
+            *(Conversion.experiment, Conversion.unit, Conversion.metric),
         )
-        kept = self.session.execute(statement)
         new = [first[one.experiment, one.unit, one.metric] for one in kept]
         outbox.record(self.session, *(one.fact() for one in new))
         return len(new)

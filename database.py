@@ -21,6 +21,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Engine,
+    Insert,
     Integer,
     MetaData,
     Table,
@@ -36,10 +37,11 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
 
 from errors import Forbidden
@@ -204,6 +206,43 @@ def session_scope(engine: Engine, *, read_only: bool = False) -> Iterator[Sessio
                 session.commit()
         if read_only:
             transaction.rollback()
+
+
+def prepare(connection: Connection, statement: str) -> None:
+    """A PREPARE of PostgreSQL run on this connection, once in its life."""
+    prepared = connection.info.setdefault("leadline_prepared", set())
+    if statement not in prepared:
+        # A rolled back transaction keeps prepared statements, so a mark cannot be wrong. Each has
+        # its own: where one waited for a lock in vain, the other must not be prepared twice.
+        connection.exec_driver_sql(statement)
+        prepared.add(statement)
+
+
+def insert_new(
+    session: Session,
+    model: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *returning: InstrumentedAttribute[Any],
+) -> Sequence[Any]:
+    """Insert rows; those that somebody inserted first stay as they are.
+
+    These columns of the rows that are new.
+    """
+    if not rows:
+        return []
+    session.flush()
+    connection = session.connection()
+    names = tuple(one.key for one in returning)
+    statement = _insert_new(connection.dialect.name, _table(model), names)
+    result = connection.execute(statement, list(rows))
+    return result.all() if returning else []
+
+
+@lru_cache(maxsize=64)
+def _insert_new(dialect: str, table: Table, returning: tuple[str, ...]) -> Insert:
+    """Built once: what has all rows in it would be compiled anew each time."""
+    made = (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
+    return made.returning(*(table.c[name] for name in returning)) if returning else made
 
 
 def insert_many(

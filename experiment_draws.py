@@ -13,10 +13,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Insert, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from database import insert_new, prepare
 from engine.bucketing import ArmWeight, Chosen, choose_arm
 from engine.experiment_entry import Holdout, chosen_arm
 from engine.experiments import Definition, Status, stored_definition
@@ -42,13 +42,15 @@ FROM (SELECT
     (SELECT version FROM workflow_versions WHERE published_at IS NOT NULL
      ORDER BY published_at DESC, version DESC LIMIT 1) AS version,
     (SELECT CAST(value AS text) FROM workspace_settings WHERE name = '{HOLDOUT}') AS holdout) v
-LEFT JOIN unit_aliases u ON u.unit = %(alias)s
+LEFT JOIN unit_aliases u ON u.unit = {{alias}}
 LEFT JOIN experiments e ON e.source = '{WORKFLOW}' OR e.status IN {_LIVE}
-LEFT JOIN assignments a ON a.experiment = e.name AND a.unit = coalesce(u.canonical, %(own)s)
+LEFT JOIN assignments a ON a.experiment = e.name AND a.unit = coalesce(u.canonical, {{own}})
 LEFT JOIN exposures x ON x.experiment = e.name AND x.unit = a.unit
 ORDER BY e.name
 """
-_FIND_SQLITE = _FIND.replace("%(alias)s", ":alias").replace("%(own)s", ":own")
+_FIND_SQLITE = _FIND.format(alias=":alias", own=":own")
+_PREPARE_FIND = "PREPARE leadline_find (text, text) AS " + _FIND.format(alias="$1", own="$2")
+_EXECUTE_FIND = "EXECUTE leadline_find(%(alias)s, %(own)s)"
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,10 @@ class ExperimentDraws:
         """
         own = arrival.visitor_id or arrival.session_id
         connection = self.session.connection()
-        statement = _FIND_SQLITE if connection.dialect.name == "sqlite" else _FIND
+        statement = _FIND_SQLITE
+        if connection.dialect.name != "sqlite":
+            prepare(connection, _PREPARE_FIND)
+            statement = _EXECUTE_FIND
         values = {"alias": arrival.visitor_id, "own": own}
         rows = connection.exec_driver_sql(statement, values).all()
         first = rows[0]
@@ -177,8 +182,8 @@ class ExperimentDraws:
 
     def keep(self, rows: list[dict[str, Any]]) -> dict[str, Seat]:
         """Store new assignments; the seats they come to, for another process may be first."""
-        statement = insert_new(self.session, Assignment, rows).returning(Assignment.experiment)
-        kept = set(self.session.scalars(statement))
+        new = insert_new(self.session, Assignment, rows, Assignment.experiment)
+        kept = {row.experiment for row in new}
         late = [row["experiment"] for row in rows if row["experiment"] not in kept]
         seats = {row["experiment"]: Seat(row["arm"], row["epoch"]) for row in rows}
         return {**seats, **(self.stored(rows[0]["unit"], late) if late else {})}
@@ -208,7 +213,7 @@ class ExperimentDraws:
             "created_at": now,
             "started_at": now,
         }
-        self.session.execute(insert_new(self.session, Experiment, [row]))
+        insert_new(self.session, Experiment, [row])
         kept = self.session.scalars(
             select(Experiment).where(Experiment.name == name).with_for_update(key_share=True)
         ).one()
@@ -224,9 +229,7 @@ class ExperimentDraws:
             found = max((one.epoch for one in epochs), default=kept.epoch - 1) + 1
             reason = "Its weights in the workflow changed." if epochs else "It began."
             values = {"experiment": name, "epoch": found, "weights": weights, "reason": reason}
-            self.session.execute(
-                insert_new(self.session, ExperimentEpoch, [{**values, "opened_at": now}])
-            )
+            insert_new(self.session, ExperimentEpoch, [{**values, "opened_at": now}])
             kept.epoch, kept.definition = found, {"weights": weights}
             self.session.flush()
         return _Row(kept.seed, found, kept.revision, kept.status)
@@ -284,13 +287,6 @@ def _read(text: str) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _definition(text: str) -> Definition:
     return stored_definition(_read(text))
-
-
-def insert_new(session: Session, table: type[Any], rows: list[dict[str, Any]]) -> Insert:
-    """An insert that leaves rows alone which are there: the first one wins."""
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    statement: Insert = dialect.insert(table).values(rows).on_conflict_do_nothing()
-    return statement
 
 
 def as_test(definition: Definition) -> Test:

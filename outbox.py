@@ -19,7 +19,7 @@ from sqlalchemy import and_, case, delete, func, insert, literal, null, or_, sel
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
-from database import insert_many
+from database import Base, insert_many
 from engine.vocabulary import RELAYED, DeliveryStatus, JobStatus
 from lib.ids import delivery_id, job_id
 from models import Delivery, DeliveryAttempt, Destination, Event, Job, PendingFact
@@ -36,6 +36,8 @@ PAUSED = "paused"
 # What goes out by itself even where a place wants digests.
 NEVER_GATHERED = ("digest", "test")
 _DONE = (DeliveryStatus.DELIVERED, DeliveryStatus.DEAD)
+_EVENTS = Base.metadata.tables[Event.__tablename__]
+_RECORD = insert(_EVENTS).returning(_EVENTS.c.id, sort_by_parameter_order=True)
 # Where a unit of work notes that somebody must hear of it.
 RANG = "leadline.rang"
 
@@ -68,8 +70,9 @@ def record(session: Session, *facts: NewFact) -> list[int]:
     """Write facts into the log, in this transaction; their numbers in the log."""
     if not facts:
         return []
-    statement = insert(Event).returning(Event.id, sort_by_parameter_order=True)
-    ids = list(session.scalars(statement, [_row(fact) for fact in facts]))
+    session.flush()
+    rows = [_row(fact) for fact in facts]
+    ids = list(session.connection().execute(_RECORD, rows).scalars())
     _to_relay(session, zip(ids, facts, strict=True))
     return ids
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from ab_testing_service import UNCOUNTED
+from database import insert_new
 from experiment_draws import Arrival, ExperimentDraws
 from models import (
     Assignment,
@@ -21,7 +22,6 @@ from models import (
     UnitAlias,
 )
 from services.resources import Resources
-from services.workspace_settings import insert_new
 
 
 class ExperimentPeople:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from database import dumps
+from database import dumps, prepare
 from engine.vocabulary import RELAYED
 
 _SESSION = (
@@ -91,7 +91,7 @@ def read_locked(connection: Connection, session_id: str, key: ReplyKey | None) -
     if connection.dialect.name == "sqlite":
         text = _READ.format(id=":id", scope=":scope", key=":key")
         return connection.exec_driver_sql(text, values).mappings().one_or_none()
-    _prepare(connection, _PREPARE_READ)
+    prepare(connection, _PREPARE_READ)
     text = "EXECUTE leadline_read(%(id)s, %(scope)s, %(key)s)"
     return connection.exec_driver_sql(text, values).mappings().one_or_none()
 
@@ -110,7 +110,7 @@ def write(connection: Connection, step: Step) -> None:
     if connection.dialect.name == "sqlite":
         _write_sqlite(connection, step)
     else:
-        _prepare(connection, _PREPARE_WRITE)
+        prepare(connection, _PREPARE_WRITE)
         connection.exec_driver_sql(_EXECUTE_WRITE, _values(step))
 
 
@@ -193,16 +193,6 @@ _PREPARE_WRITE = (
     + _WRITE.format(**_PLACES)
 )
 _EXECUTE_WRITE = f"EXECUTE leadline_write({', '.join(f'%({name})s' for name, _ in _PARAMETERS)})"
-
-
-def _prepare(connection: Connection, statement: str) -> None:
-    """The statement prepared on this connection, once in its life."""
-    prepared = connection.info.setdefault("leadline_prepared", set())
-    if statement not in prepared:
-        # A rolled back transaction keeps prepared statements, so a mark cannot be wrong. Each has
-        # its own: where one waited for a lock in vain, the other must not be prepared twice.
-        connection.exec_driver_sql(statement)
-        prepared.add(statement)
 
 
 def _values(step: Step) -> dict[str, Any]:

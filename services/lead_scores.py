@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 import outbox
+from database import insert_new
 from engine.alert_rules import LeadState, crossing
 from engine.alert_settings import AlertSettings
 from engine.points import Part, advice_for, profile_score, profile_tiers, tier_for
@@ -24,7 +25,7 @@ from outbox import NewFact
 from services.lead_family import LeadFamily
 from services.pipeline_stages import PipelineStages
 from services.resources import Resources
-from services.workspace_settings import insert_new, keep_setting
+from services.workspace_settings import keep_setting
 from services.workflow_service import WorkflowService
 
 CONNECTED = "connected_sources"

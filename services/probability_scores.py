@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 import outbox
+from database import insert_new
 from engine.alert_rules import LeadState, crossing
 from engine.points import tier_for
 from engine.vocabulary import FactKind, Profile, Tier
@@ -16,7 +17,6 @@ from models import LeadScore, ScorePoint
 from outbox import NewFact
 from services.lead_scores import NOTABLE, NOTHING, LeadScores
 from services.resources import Resources
-from services.workspace_settings import insert_new
 
 PROFILE = str(Profile.ML_PROBABILITY)
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from database import insert_new
 from engine.policy import Role
 from engine.routing import Agent, next_turn
 from engine.vocabulary import Classification
@@ -18,7 +19,7 @@ from services.account_service import AccountService
 from services.lead_visibility import is_visible
 from services.pipeline_service import PipelineService
 from services.resources import Resources
-from services.workspace_settings import insert_new, keep_setting
+from services.workspace_settings import keep_setting
 
 SETTING, TURNS = "routing", "routing.turns"
 ACTOR = "routing"

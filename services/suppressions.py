@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from database import insert_new
 from lib.crypto import hmac_hex
 from models import Suppression
 from services.resources import Resources
-from services.workspace_settings import insert_new
 
 SENTENCE = "Somebody of this address or number asked to be forgotten."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,12 +27,6 @@ def keep_setting(
     stored = session.get(WorkspaceSetting, name)
     if stored is not None:
         session.refresh(stored)
-
-
-def insert_new(session: Session, table: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows; those that somebody else inserted first stay as they are."""
-    if rows:
-        session.execute(_dialect(session).insert(table).on_conflict_do_nothing(), list(rows))
 
 
 def _dialect(session: Session) -> Any:

@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, event, insert, select
 
 from models import Event, Exposure
 from tests.api.conftest import Caller, at_once, refused
@@ -618,6 +618,49 @@ def test_a_control_that_wins_publishes_nothing(lite: Caller) -> None:
     lite.relay()
 
     assert lite.rows("SELECT count(*) FROM workflow_versions") == [(1,)]
+
+
+def test_a_new_test_of_the_workflow_leaves_a_name_to_the_experiment_that_has_it(
+    make_caller: Any, database_url: str
+) -> None:
+    arms = [{**GREETING["arms"][0], "weight": 0.2}, {**GREETING["arms"][1], "weight": 0.8}]
+    run(make_caller(database_url, tests={}), name="greeting_message", arms=arms)
+    api = make_caller(database_url)
+    start(api)
+    do(api, "stop", "greeting_message")
+    start(api)
+
+    rows = api.rows("SELECT experiment, count(*) FROM assignments GROUP BY 1 ORDER BY 1")
+    assert rows == [("greeting_message", 1), ("question_flow", 2)]
+    epochs = api.rows("SELECT experiment, count(*) FROM experiment_epochs GROUP BY 1 ORDER BY 1")
+    assert epochs == [("greeting_message", 1), ("question_flow", 1)]
+
+
+def _statements(caller: Caller, **body: Any) -> list[str]:
+    """What a start asks of the database."""
+    said: list[str] = []
+    engine = caller.resources.engine
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        said.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    start(caller, **body)
+    event.remove(engine, "before_cursor_execute", note)
+    return said
+
+
+def test_a_stored_arm_costs_a_start_no_statement_of_its_own(
+    make_caller: Any, database_url: str
+) -> None:
+    """The whole cost is a wider question: the version in force is asked for in any case."""
+    with_tests = make_caller(database_url)
+    without = make_caller(database_url, AB_TESTING_ENABLED=False)
+    for caller in (with_tests, with_tests, without):
+        start(caller, visitor_id="v")
+
+    taken = [len(_statements(caller, visitor_id="v")) for caller in (with_tests, without)]
+    assert taken[0] == taken[1]
 
 
 # Nobody flips

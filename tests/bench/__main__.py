@@ -3,8 +3,9 @@
 Everything is measured in turns, in one run, so that the ratios hold on a machine that others use
 too. `--open-loop` sends 400 steps a second by the clock, `--growth N` fills the database up to N
 leads and measures again, `--start` times the start and weighs a worker, `--alerts` measures what
-alerts cost, `--console` times the console's pages, `--indexes` weighs what an answer pays for
-them; without any of these the table comes first and the alerts after it.
+alerts cost, `--assignment` what experiments cost the start of a conversation, `--console` times the
+console's pages, `--indexes` weighs what an answer pays for them; without any of these the table
+comes first and the alerts after it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from pathlib import Path
 from lib import logging
 from tests.bench import stage
 from tests.bench.alerts import figures
+from tests.bench.assignment import assignment
 from tests.bench.console import pages
 from tests.bench.indexes import costs
 from tests.bench.imports import imports
 from tests.bench.load import Measured, closed_loop, open_loop, request
-from tests.bench.stage import ANSWERS, Served, answers, cpu_seconds, start_sessions
+from tests.bench.stage import ANSWERS, Served, answers, cpu_seconds, postmaster, start_sessions
 from tests.servers.postgres import PostgresServer, binaries
 
 CLIENTS = 16
@@ -90,6 +92,7 @@ def main() -> None:
     parser.add_argument("--growth", type=int, metavar="LEADS")
     parser.add_argument("--start", action="store_true")
     parser.add_argument("--alerts", action="store_true")
+    parser.add_argument("--assignment", action="store_true")
     parser.add_argument("--console", nargs="?", type=int, const=100_000, metavar="LEADS")
     parser.add_argument("--indexes", action="store_true")
     parser.add_argument("--imports", nargs="?", type=int, const=200_000, metavar="ROWS")
@@ -101,6 +104,8 @@ def main() -> None:
         start_up()
     elif chosen.console:
         pages(chosen.console, _fill)
+    elif chosen.assignment:
+        assignment(chosen.rounds, chosen.seconds)
     elif chosen.indexes:
         costs(_ours, chosen.rounds, chosen.seconds)
     elif chosen.imports:
@@ -227,7 +232,7 @@ def _measured(
     served: Served, server: PostgresServer, works: list[Iterator[bytes]], seconds: float
 ) -> tuple[Measured, float]:
     """What a load saw, and the processor time that application and database spent on it."""
-    processes = (served.process.pid, _postmaster(server))
+    processes = (served.process.pid, postmaster(server))
     before = cpu_seconds(*processes)
     measured = closed_loop(served.port, works, seconds)
     return measured, cpu_seconds(*processes) - before
@@ -238,7 +243,7 @@ def _pgbench(server: PostgresServer, seconds: float) -> tuple[Measured, float]:
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(MINIMAL_SQL)
         script.flush()
-        before = cpu_seconds(_postmaster(server))
+        before = cpu_seconds(postmaster(server))
         said = subprocess.run(
             [
                 str(binaries() / "pgbench"),
@@ -251,7 +256,7 @@ def _pgbench(server: PostgresServer, seconds: float) -> tuple[Measured, float]:
             check=True,
             cwd=(folder := tempfile.mkdtemp()),
         )
-        spent = cpu_seconds(_postmaster(server)) - before
+        spent = cpu_seconds(postmaster(server)) - before
     measured = Measured()
     for log in Path(folder).glob("pgbench_log*"):
         for line in log.read_text().splitlines():
@@ -293,10 +298,6 @@ def _fill(server: PostgresServer, have: int, want: int) -> None:
 
 def _works(sessions: list[str], clients: int = CLIENTS) -> list[Iterator[bytes]]:
     return [answers(sessions[number::clients]) for number in range(clients)]
-
-
-def _postmaster(server: PostgresServer) -> int:
-    return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
 def _resident(pid: int) -> float:

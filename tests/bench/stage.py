@@ -133,6 +133,11 @@ def answers(sessions: list[str], *, keys: bool = True) -> Iterator[bytes]:
             yield plain
 
 
+def postmaster(server: postgres.PostgresServer) -> int:
+    """The process that all of a database server's descend from."""
+    return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+
 def cpu_seconds(*roots: int) -> float:
     """The processor time that these processes and their children have used so far."""
     parents, spent = {}, {}
