@@ -153,6 +153,7 @@ class LeadService:
             "session_id": held.id,
             "profile": profile,
             "score_change": held.score_change,
+            "score": held.score_change,
             "lead_score": held.score,
             "classification": held.classification,
         }

@@ -26,10 +26,15 @@ BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 IMPOSSIBLE_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
-def read_json(*, required: bool = True, largest: int = LARGEST_BODY) -> dict[str, Any]:
-    """The JSON object of this request, read once; `{}` for no body where none is required."""
+def read_json(
+    *, required: bool = True, largest: int = LARGEST_BODY, only_json: bool = True
+) -> dict[str, Any]:
+    """The JSON object of this request, read once; `{}` for no body where none is required.
+
+    Unless `only_json`, a body of another type is none.
+    """
     if "json_body" not in g:
-        g.json_body = _read(request, required=required, largest=largest)
+        g.json_body = _read(request, required=required, largest=largest, only_json=only_json)
     body: dict[str, Any] = g.json_body
     return body
 
@@ -100,7 +105,7 @@ def invalid(error: marshmallow.ValidationError) -> errors.Invalid:
     return errors.Invalid(f"What was sent is not valid: {named}.", fields=fields)
 
 
-def _read(source: Request, *, required: bool, largest: int) -> dict[str, Any]:
+def _read(source: Request, *, required: bool, largest: int, only_json: bool) -> dict[str, Any]:
     # One more than allowed: where no length is told, the library cuts the body off in silence.
     source.max_content_length = largest + 1
     raw = _received(source)
@@ -114,7 +119,9 @@ def _read(source: Request, *, required: bool, largest: int) -> dict[str, Any]:
             raise _malformed("The request needs a JSON body.")
         return {}
     if not JSON_TYPE.fullmatch(source.mimetype):
-        raise UnsupportedMediaType()
+        if only_json:
+            raise UnsupportedMediaType()
+        return {}
     return parse_json(raw)
 
 

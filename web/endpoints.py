@@ -48,6 +48,8 @@ class Endpoint:
     status: int
     session: str | None
     body_optional: bool
+    # Off where older clients know of no body: then one of another type than JSON is none.
+    only_json: bool
     idempotent: bool
     max_body: int
     writes: bool
@@ -69,7 +71,9 @@ class Endpoint:
         admit(self.access, self._named_session(path), staff=self.staff)
         arguments = dict(path)
         if self.body is not None:
-            read_json(required=not self.body_optional, largest=self.max_body)
+            read_json(
+                required=not self.body_optional, largest=self.max_body, only_json=self.only_json
+            )
         session_id = g.session_id = self._named_session(path)
         if session_id and reader().key is None:
             # A program that reads with its key must not use up the visitor's minute.
@@ -156,6 +160,7 @@ class Api(flask_smorest.Blueprint):
         query: Schema | None = None,
         session: str | None = None,
         body_optional: bool = False,
+        only_json: bool = True,
         idempotent: bool = True,
         max_body: int = LARGEST_BODY,
         writes: bool | None = None,
@@ -181,6 +186,7 @@ class Api(flask_smorest.Blueprint):
             status=status,
             session=session,
             body_optional=body_optional,
+            only_json=only_json,
             idempotent=idempotent,
             max_body=max_body,
             writes=method != "GET" if writes is None else writes,

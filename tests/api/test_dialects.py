@@ -54,7 +54,7 @@ def test_a_change_of_score_goes_by_its_names_in_every_reply(plain: Caller) -> No
     profiled = plain.profile(session, **JOHN)
 
     assert behaved["score"] == behaved["score_change"] == behaved["score_impact"] == 15
-    assert profiled["score_change"] == profiled["score_impact"] == 10
+    assert profiled["score"] == profiled["score_change"] == profiled["score_impact"] == 10
 
 
 def test_the_tables_keep_the_columns_of_their_readers(plain: Caller) -> None:
@@ -173,6 +173,20 @@ def test_bodies_that_cannot_be_read_get_one_status(
     for path in ("/api/answer", "/api/behavior", "/api/lead/profile", "/api/ab-test/conversion"):
         reply = lite.app.test_client().post(path, data=body, content_type=kind)
         refused(reply, status)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", "garbage"])
+@pytest.mark.parametrize("path", ["/api/models/train", "/api/leads/refresh"])
+def test_a_job_is_asked_for_whatever_the_type_of_the_body(
+    lite: Caller, path: str, kind: str
+) -> None:
+    client, key = lite.app.test_client(), lite.key("admin")
+
+    reply = client.post(path, data=b"now, please", content_type=kind, headers=key)
+
+    assert reply.status_code == 202, reply.text
+    mistyped = client.post("/api/models/train", json={"kind": 5}, headers=key)
+    refused(mistyped, 422, "validation_failed")
 
 
 def test_a_charset_or_a_json_dialect_is_no_other_content_type(lite: Caller) -> None:

@@ -119,6 +119,7 @@ def get_comparison() -> dict[str, Any]:
     "/api/models/train",
     body=TrainIn,
     body_optional=True,
+    only_json=False,
     reply=JobAcceptedOut,
     access=Scope.MODELS_WRITE,
     status=202,
