@@ -191,6 +191,7 @@ RELAYED = frozenset(
         FactKind.LEAD_EDITED,
         FactKind.LEAD_IMPORTED,
         FactKind.LEAD_MERGED,
+        FactKind.LEAD_PARTED,
         FactKind.LEAD_ASSIGNED,
         FactKind.LEAD_STAGED,
         FactKind.ACTIVITY_LOGGED,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.vocabulary import FactKind
 from models import Event
 from services import Services
+from services.experiment_partings import ExperimentPartings
 from services.fair_chance import FairChance
 
 React = Callable[[Services, int | None, Sequence[Event]], None]
@@ -66,7 +67,12 @@ def _publish_winners(services: Services, lead_id: int | None, facts: Sequence[Ev
 
 def _join_browsers(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
     for fact in facts:
-        services.experiment_people.on_merge(fact)
+        partings = services.make(ExperimentPartings)
+        if fact.kind == FactKind.LEAD_MERGED:
+            partings.before_merge(fact)
+            partings.on_merge(fact)
+        else:
+            partings.on_part(fact)
 
 
 def _tell_the_team(services: Services, lead_id: int | None, facts: Sequence[Event]) -> None:
@@ -159,7 +165,7 @@ SUBSCRIBERS = (
         ),
         _count_conversions,
     ),
-    Subscriber("people", frozenset({FactKind.LEAD_MERGED}), _join_browsers),
+    Subscriber("people", frozenset({FactKind.LEAD_MERGED, FactKind.LEAD_PARTED}), _join_browsers),
     Subscriber(
         "routing",
         frozenset({FactKind.LEAD_CREATED, FactKind.LEAD_CLASSIFIED, FactKind.LEAD_EDITED}),

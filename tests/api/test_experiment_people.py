@@ -144,6 +144,50 @@ def test_leads_that_are_merged_are_one_person(plain: Caller) -> None:
     assert (said["multiple"]["units"], said["multiple"]["aliases"]) == (2, 1)
 
 
+def _leads(api: Caller, *sessions: str) -> list[int]:
+    leads = dict(api.rows("SELECT id, lead_id FROM sessions"))
+    return [leads[one] for one in sessions]
+
+
+@pytest.mark.parametrize("arms", ["AB", "AA"])
+@pytest.mark.parametrize("relayed", [True, False])
+def test_leads_that_are_parted_again_are_two_people(
+    plain: Caller, arms: str, relayed: bool
+) -> None:
+    run(plain)
+    seen: dict[str, list[dict[str, Any]]] = {"A": [], "B": []}
+    for number in range(12):
+        plain.clock.advance(1)
+        begun = start(plain, visitor_id=f"v{number}")
+        plain.behave(begun["session_id"], "clicked_demo")
+        seen[begun["variants"]["hello"]].append(begun)
+    one, other = seen[arms[0]][0], seen[arms[1]][-1]
+    # The other's second device, by its own token.
+    tablet = _again(plain, other, visitor_id="tablet")
+    plain.relay()
+    before = plain.rows("SELECT unit, arm, epoch, exposed_at, excluded FROM exposures ORDER BY id")
+    counted = "SELECT unit, metric, epoch, exposed_at, excluded FROM conversions ORDER BY id"
+    conversions = plain.rows(counted)
+    pair = _leads(plain, one["session_id"], other["session_id"])
+    plain.clock.advance(3600)
+
+    with plain.unit() as services:
+        merge = services.merges.merge(*pair, {}, actor="alice@example.com")
+    if relayed:
+        plain.relay()
+        assert plain.rows("SELECT count(*) FROM unit_aliases") == [(2,)]
+    plain.clock.advance(3600)
+    with plain.unit() as services:
+        services.merges.part(merge, actor="alice@example.com")
+    plain.relay()
+
+    assert len(plain.rows("SELECT unit FROM unit_aliases")) == 1, "the tablet's, by its token"
+    after = plain.rows("SELECT unit, arm, epoch, exposed_at, excluded FROM exposures ORDER BY id")
+    assert after == before and plain.rows(counted) == conversions
+    again = start(plain, visitor_id="tablet")
+    assert again["variants"] == tablet["variants"] == other["variants"]
+
+
 def _erase(api: Caller, session: str) -> None:
     """Remove the person of a conversation."""
     lead_id = dict(api.rows("SELECT id, lead_id FROM sessions"))[session]
