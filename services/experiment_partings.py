@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import delete, or_, select, update
 
+from database import insert_new
 from experiment_draws import Arrival, ExperimentDraws
 from models import Conversation, Event, Experiment, Exposure, LeadMerge, UnitAlias
 from services.experiment_people import ExperimentPeople
-from services.workspace_settings import insert_new
 
 # Where a merge keeps what was known of the browsers before it.
 NOTE = "aliases"
