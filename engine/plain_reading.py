@@ -13,6 +13,7 @@ DEEPEST = 20
 # Beyond this a visitor could not type the number, and a database could not count with it.
 LARGEST_NUMBER = 10**12
 LONGEST_TEXT = 5000
+MOST_PROBLEMS = 200
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Notes:
         self.problems: list[Problem] = []
 
     def refuse(self, place: str, sentence: str) -> None:
-        """Note a problem."""
-        self.problems.append(Problem(place, sentence))
+        """Note a problem; more than anybody reads through are not kept."""
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(place, sentence))
 
     def copied(self, raw: Any, place: str, depth: int = 0) -> Any:
         """The data as JSON would hold them: what cannot be kept is noted and becomes None."""

@@ -23,6 +23,7 @@ from engine.flow import LONGEST_PATTERNED
 from engine.plain_reading import Notes, first, is_number
 from engine.vocabulary import PROFILE_FIELDS, PROTECTED_FIELDS, UTM_FIELDS, QuestionType
 from engine.workflow import Option, Product, Question
+from engine.workflow_size import MOST_OPTIONS
 from lib.text import fold
 
 # Slugs of the questions of older configurations, which knew them by number only.
@@ -33,7 +34,6 @@ OLDER_SLUGS = {
     4: "monthly_sales",
     5: "features_interested",
 }
-MOST_OPTIONS = 100
 LONGEST_OPTION = 200
 LONGEST_PATTERN = 200
 # How many ways a pattern may try on the longest text it is shown: some tens of milliseconds.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from engine.conditions import (
@@ -27,6 +28,8 @@ from lib.text import fold
 
 # Beyond this many combinations of answers a question is taken to be reachable.
 MOST_COMBINATIONS = 5000
+# And beyond so many comparisons in all of them, every other one.
+MOST_COMPARED = 100_000
 _VARIABLE = re.compile(r"\{([^{}|]*)(?:\|[^{}]*)?\}")
 _ONE_OF_FEW = (QuestionType.CHOICE, QuestionType.RATING, QuestionType.CONSENT)
 _EITHER = frozenset({True, False})
@@ -56,10 +59,12 @@ def check_whole(notes: Notes, workflow: Workflow) -> None:
 
 def _check_waiting(notes: Notes, workflow: Workflow) -> None:
     """A question may wait only for what is asked earlier, in every order that is tried."""
-    orders = [workflow.questions] + [
-        workflow.arranged({test.name: arm.name}).questions
-        for test in workflow.tests
-        for arm in test.arms
+    arranged = [
+        workflow.arranged({test.name: arm.name}) for test in workflow.tests for arm in test.arms
+    ]
+    orders = [
+        {question.slug: place for place, question in enumerate(one.questions)}
+        for one in (workflow, *arranged)
     ]
     for index, question in enumerate(workflow.questions):
         for leaf in leaves(question.show_if):
@@ -73,7 +78,7 @@ def _check_leaf(
     workflow: Workflow,
     question: Question,
     leaf: Leaf,
-    orders: Iterable[Sequence[Question]],
+    orders: Iterable[Mapping[str, int]],
     place: str,
 ) -> None:
     kind, _, slug = leaf.subject.partition(":")
@@ -82,7 +87,7 @@ def _check_leaf(
     asked = workflow.by_slug.get(slug)
     if asked is None:
         notes.refuse(place, f"{slug!r} is no question; name one that stands before this one.")
-    elif any(order.index(asked) >= order.index(question) for order in orders):
+    elif any(order[slug] >= order[question.slug] for order in orders):
         notes.refuse(place, f"waits for {slug!r}, which is asked later or is itself; move it up.")
     elif asked.type.is_closed and leaf.value is not None and leaf.op not in NUMBER_OPS:
         values = leaf.value if isinstance(leaf.value, list) else [leaf.value]
@@ -93,23 +98,36 @@ def _check_leaf(
                 notes.refuse(place, f"{value!r} is no option of {slug!r}; use one of {names}.")
 
 
+@dataclass
+class _Patience:
+    """How much may still be compared before questions are taken to be reachable."""
+
+    left: int = MOST_COMPARED
+
+
 def _check_reachable(notes: Notes, workflow: Workflow) -> None:
+    patience = _Patience()
     for index, question in enumerate(workflow.questions):
-        if question.show_if and not _can_be_asked(workflow, question):
+        if question.show_if and not _can_be_asked(workflow, question, patience):
             notes.refuse(
                 f"questions[{index}].show_if",
                 "can never be true, so the question is never asked; change it or take it out.",
             )
 
 
-def _can_be_asked(workflow: Workflow, question: Question) -> bool:
+def _can_be_asked(workflow: Workflow, question: Question, patience: _Patience) -> bool:
     """Whether some answers to the questions it waits for, directly or not, show a question."""
-    earlier = [q for q in workflow.questions if q.slug in _awaited(workflow, question)]
+    awaited = _awaited(workflow, question)
+    earlier = [q for q in workflow.questions if q.slug in awaited]
     choices = [_ways(q) for q in earlier]
+    cost = 1 + sum(1 + len(list(leaves(q.show_if))) for q in (*earlier, question))
     combinations = itertools.islice(itertools.product(*choices), MOST_COMBINATIONS)
     count = 0
     for ways in combinations:
         count += 1
+        patience.left -= cost
+        if patience.left < 0:
+            return True
         given = {q.slug: way for q, way in zip(earlier, ways, strict=True)}
         asked = [q for q in earlier if given[q.slug] is not None] + [question]
         if all(True in _outcomes(q.show_if, workflow, given) for q in asked):
@@ -120,10 +138,13 @@ def _can_be_asked(workflow: Workflow, question: Question) -> bool:
 def _awaited(workflow: Workflow, question: Question) -> set[str]:
     """The slugs of the questions that a question waits for, directly or through others."""
     found: set[str] = set()
-    for leaf in leaves(question.show_if):
-        asked = workflow.by_slug.get(leaf.subject.removeprefix("answer:"))
-        if asked:
-            found |= {asked.slug} | _awaited(workflow, asked)
+    left = [question]
+    while left:
+        for leaf in leaves(left.pop().show_if):
+            asked = workflow.by_slug.get(leaf.subject.removeprefix("answer:"))
+            if asked and asked.slug not in found:
+                found.add(asked.slug)
+                left.append(asked)
     return found
 
 

@@ -26,6 +26,7 @@ from engine.workflow import (
     Workflow,
 )
 from engine.workflow_checks import check_whole
+from engine.workflow_size import find_too_large
 from lib.text import fold
 
 MESSAGES = {
@@ -74,6 +75,8 @@ class WorkflowInvalid(ValueError):
 
 def read_workflow(config: Any, tests: Any = None) -> Workflow:
     """The Workflow of a WORKFLOW_CONFIG and its ACTIVE_TESTS; WorkflowInvalid if it cannot be."""
+    if too_large := find_too_large(config, tests):
+        raise WorkflowInvalid(too_large)
     notes = Notes()
     if not isinstance(config, Mapping):
         notes.refuse("WORKFLOW_CONFIG", "must be a dictionary.")

@@ -17,6 +17,7 @@ from engine.workflow_edits import Edit, Gone, add_question
 from engine.workflow_file import NotReadable, read_file
 from engine.workflow_reader import WorkflowInvalid, read_workflow
 from engine.workflow_shape import Plain, next_number, shaped
+from engine.workflow_size import find_too_large
 from engine.workflow_words import Change, differences
 from lib.text import strip_controls
 from models import WorkflowDraft, WorkflowVersion
@@ -26,6 +27,8 @@ from services.workflow_history import WorkflowHistory, checked_note
 from services.workflow_service import WorkflowService
 
 LONGEST_NAME = 255
+# Of many parts that are too large so many are named.
+MOST_SAID = 10
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class WorkflowDrafts:
             config, tests = read_file(content, name)
         except NotReadable as error:
             raise errors.invalid_field("file", str(error)) from None
+        _refuse_too_large(config, tests, "file")
         problems = problems_of(config, tests)
         try:
             workflow, arms = shaped(config, tests)
@@ -122,6 +126,7 @@ class WorkflowDrafts:
                 f"{row.updated_by} changed the draft meanwhile: it is no longer there.",
                 code="draft_changed",
             ) from None
+        _refuse_too_large(*made)
         row.config = {"workflow": made[0], "tests": made[1]}
         row.revision += 1
         row.updated_by, row.updated_at = actor, self.resources.clock.now()
@@ -240,6 +245,15 @@ def problems_of(workflow: Any, tests: Any) -> tuple[Problem, ...]:
     except WorkflowInvalid as error:
         return error.problems
     return ()
+
+
+def _refuse_too_large(workflow: Any, tests: Any, field: str | None = None) -> None:
+    """Raises Invalid for more than is ever read: its pages would be as slow as its checks."""
+    found: dict[str, list[str]] = {}
+    for one in find_too_large(workflow, tests)[:MOST_SAID]:
+        found.setdefault(field or one.place, []).append(str(one) if field else one.sentence)
+    if found:
+        raise errors.Invalid("This is more than a workflow may hold.", fields=found)
 
 
 def _draft(row: WorkflowDraft) -> Draft:

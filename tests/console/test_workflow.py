@@ -20,6 +20,7 @@ from services.resources import read_shipped
 from services.workflow_drafts import Draft
 from services.workflow_preview import SESSION
 from services.workflow_service import WorkflowService
+from tests.console.forms import form_to
 from tests.console.office import Office, Visit, office, plain
 from web.console import workflow_try
 from workflow_config import ACTIVE_TESTS, WORKFLOW_CONFIG
@@ -719,3 +720,29 @@ def _rows(office: Office) -> list[int]:
 
 def _of(talk: Form) -> Form:
     return {"session_id": talk["session_id"]}
+
+
+def test_a_file_that_is_more_than_a_workflow_is_refused_with_the_place(small: Office) -> None:
+    """Thirty thousand options took seconds, and as long again for each page of the draft."""
+    options = [f"option {number}" for number in range(30_000)]
+    config = {"name": "Shop", "questions": [{"id": 1, "text": "Which?", "options": options}]}
+    file = (io.BytesIO(json.dumps(config).encode()), "shop.json")
+
+    reply = small.mark.post("/console/workflow/import", {"file": file})
+
+    assert reply.status_code == 422
+    assert "are 30,000 options, at most 100 are read" in plain(reply.text)
+    assert small.ask(lambda services: services.workflow_drafts.list_drafts()) == []
+
+
+def test_a_draft_grows_no_larger_than_is_read(small: Office) -> None:
+    mark = small.mark
+    mark.post("/console/workflow/drafts", {"version": "1"})
+    path = "/console/workflow/drafts/1/questions/1"
+    fields = form_to(mark.get(path).text, path)
+    more = {f"options-{number}-value": f"option {number}" for number in range(200)}
+
+    reply = mark.post(path, {**fields, **more})
+
+    assert reply.status_code == 422
+    assert "are 200 options, at most 100 are read; use fewer." in plain(reply.text)
