@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, PHONE, flaws, is_wider_than_its_window
 from tests.browser.hostile import TEXTS
-from tests.console.visitors import ANSWERS, talk
+from tests.console.visitors import ANSWERS, NINA, talk
 
 
 def listened(page: Page) -> list[str]:
@@ -22,7 +22,7 @@ def listened(page: Page) -> list[str]:
 
 def test_on_a_phone_a_rep_works_from_now_through_a_call_to_the_next_lead(build: Any) -> None:
     house = build()
-    first, second = talk(house.office), talk(house.office, profile={"name": "Omar Next"})
+    first, second = talk(house.office), talk(house.office, profile={**NINA, "name": "Omar Next"})
     page = house.enter("Sam", "sales", PHONE)
     said = listened(page)
 

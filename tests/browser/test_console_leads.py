@@ -30,6 +30,10 @@ def test_a_rep_finds_ticks_moves_and_takes_back(build: Any, size: dict[str, int]
     page.get_by_label("Tick Lena 0").check()
     page.get_by_label("Tick Lena 2").check()
     assert page.get_by_text("(2)", exact=True).is_visible()
+    bar = page.locator("[data-ticked-bar]")
+    assert "2 ticked" in bar.inner_text() and bar.bounding_box()["y"] < size["height"]
+    assert flaws(page) == [] and not is_wider_than_its_window(page)
+    bar.get_by_role("link").click()
     page.get_by_label("Move to").select_option("Meeting")
     page.get_by_role("button", name="Move").click()
     page.get_by_text("2 leads moved").wait_for()

@@ -249,6 +249,7 @@ def test_a_rep_reads_their_own_and_nobodys(ours: Office) -> None:
 ACTIONS: Mapping[str, dict[str, str]] = {
     "called": {},
     "no-answer": {},
+    "wrote": {},
     "snooze": {"span": "1h"},
     "tomorrow": {},
     "take": {},
@@ -267,6 +268,21 @@ def test_one_click_is_one_step_with_one_audit_row(small: Office, action: str) ->
     after = small.ask(lambda s: s.session.scalar(select(func.count(AuditEntry.id))))
     assert after == before + 1
     assert (causes(small) == {}) is (action != "take")
+
+
+def test_who_left_no_number_is_written_to(small: Office) -> None:
+    by_phone = talk(small)
+    by_mail = talk(small, profile={"name": "Mia", "email": "mia@shop.example.com"})
+
+    page = small.sam.get("/console/now").text
+
+    assert f'action="/console/now/{by_phone}/called"' in page
+    assert f'action="/console/now/{by_phone}/wrote"' not in page
+    assert f'action="/console/now/{by_mail}/wrote"' in page and 'href="mailto:mia%40' in page
+    assert f'action="/console/now/{by_mail}/called"' not in page
+    small.sam.post(f"/console/now/{by_mail}/wrote")
+    kinds = small.ask(lambda s: s.session.scalars(select(Activity.kind)).all())
+    assert kinds == ["email"] and by_mail not in causes(small)
 
 
 @pytest.mark.parametrize("is_planned", [False, True])

@@ -51,6 +51,7 @@ class Line:
     name: str
     about: str
     phone: str | None
+    email: str | None
     left: str
     is_late: bool
     is_promise: bool
@@ -104,6 +105,12 @@ def no_answer(lead_id: int) -> Response | str:
     return _logged(lead_id, "no_answer", "No answer: it comes back for another try.")
 
 
+@pages.page("/now/<int:lead_id>/wrote", methods=("POST",), needs=WRITE)
+def wrote(lead_id: int) -> Response | str:
+    """Written to, for who left no number."""
+    return _logged(lead_id, None, "Written to.", kind=ActivityKind.EMAIL)
+
+
 @pages.page("/now/<int:lead_id>/snooze", methods=("POST",), needs=WRITE)
 def snooze(lead_id: int) -> Response | str:
     """Let it rest for a while."""
@@ -153,8 +160,11 @@ def _find(whose: str) -> Now:
     return services().action_queue.find(scope, today=day_begin())
 
 
-def _logged(lead_id: int, outcome: str, text: str) -> Response | str:
-    told = NewActivity(str(ActivityKind.CALL), outcome=outcome, method="phone")
+def _logged(
+    lead_id: int, outcome: str | None, text: str, *, kind: ActivityKind = ActivityKind.CALL
+) -> Response | str:
+    method = "phone" if kind is ActivityKind.CALL else None
+    told = NewActivity(str(kind), outcome=outcome, method=method)
     changes = services().work.log(lead_id, told, actor=me().email)
     return _done(" ".join([text, *(one.sentence + "." for one in changes[:1])]))
 
@@ -179,6 +189,7 @@ def _line(item: Item) -> Line:
         name=told or f"Lead {lead.id}",
         about=", ".join(one for one in (about, lead.stage) if one),
         phone=masking.typed(lead.phone_e164 or lead.phone),
+        email=masking.typed(lead.email),
         left="now" if words == "now" else f"{words} {'late' if is_late else 'left'}",
         is_late=is_late,
         is_promise=any(one.cause is Cause.FOLLOW_UP for one in item.task.reasons),
