@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
+from inspect import Signature, signature
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 P = ParamSpec("P")
@@ -33,10 +34,24 @@ class on_class(Generic[P, R]):  # noqa: N801 - it is used as a decorator
         return self._in_a_unit_of_work(owner)
 
     def _in_a_unit_of_work(self, owner: type) -> Callable[P, R]:
+        asked = _without_self(self.function)
+
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             import main
 
+            given = asked.bind(*args, **kwargs)
+            for name, value in given.arguments.items():
+                # Ids of older programs are numbers; here they are texts, and not every database
+                # takes one for the other.
+                if type(value) is int and asked.parameters[name].annotation in (str, "str"):
+                    given.arguments[name] = str(value)
             with main.unit_of_work() as services:
-                return self.function(services.make(owner), *args, **kwargs)
+                return self.function(services.make(owner), *given.args, **given.kwargs)
 
-        return update_wrapper(call, self.function)
+        vars(update_wrapper(call, self.function))["__signature__"] = asked
+        return call
+
+
+def _without_self(function: Callable[..., Any]) -> Signature:
+    whole = signature(function)
+    return whole.replace(parameters=[*whole.parameters.values()][1:])

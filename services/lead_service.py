@@ -20,7 +20,7 @@ from lib.clock import iso
 from lib.ids import public_ref
 from lib.ids import session_id as new_session_id
 from lib.on_class import on_class
-from lib.text import direction
+from lib.text import direction, is_storable
 from models import Conversation, Lead
 from services.lead_visibility import is_visible
 from services.experiment_seats import ExperimentSeats
@@ -88,15 +88,16 @@ class LeadService:
     @on_class
     def create_lead(self, session_id: str, utm_source: str | None = None) -> dict[str, Any]:
         """The lead of the caller's own session id: a new one, or the one that is there."""
-        identifier = str(session_id)
-        if not 1 <= len(identifier) <= 255:
+        if not isinstance(session_id, str) or not 1 <= len(session_id) <= 255:
             raise invalid_field("session_id", "A session id has 1 to 255 characters.")
+        if not is_storable(session_id):
+            raise invalid_field("session_id", "This text holds a character that cannot be stored.")
         try:
-            held = self.store.read(identifier)
+            held = self.store.read(session_id)
         except NotFound:
-            if self.session.get(Conversation, identifier) is not None:
+            if self.session.get(Conversation, session_id) is not None:
                 raise Conflict("The lead of this id was deleted.", code="lead_deleted") from None
-            held = self._open_once(identifier, Visit(utm_source=utm_source))
+            held = self._open_once(session_id, Visit(utm_source=utm_source))
         return self._lead_view(self._lead(held))
 
     @on_class

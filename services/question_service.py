@@ -66,6 +66,8 @@ class QuestionService:
     @on_class
     def get_question_by_id(self, question_id: int | str) -> dict[str, Any] | None:
         """The question of an id or slug in the workflow in force; None when there is none."""
+        if not isinstance(question_id, int | str):
+            return None
         workflow = WorkflowService(self.session, self.resources).in_force().workflow
         question = workflow.find_question(question_id)
         return question_view(workflow, question, None) if question else None

@@ -128,6 +128,36 @@ def _stop(*servers: subprocess.Popen[str]) -> None:
         server.communicate(timeout=30)
 
 
+BY_NUMBER = """
+import inspect, json
+from errors import Invalid
+from services import LeadService, QuestionService, ScoringService
+from ab_testing_service import ABTestingService
+
+LeadService.create_lead(4712)
+out = {"known": [
+    ScoringService.calculate_score(4712),
+    ScoringService.log_behavior(4712, behavior="email_open")["session_id"],
+    LeadService.update_profile(session_id=4712, profile_data={"name": "Ann"})["session_id"],
+    LeadService.get_lead_summary(4712)["session_id"],
+    ABTestingService.get_variant("greeting_message", 4712)["test_name"],
+    ABTestingService.log_conversion(4712, "greeting_message", "clicked")["session_id"],
+], "unknown": [
+    ScoringService.calculate_score(7),
+    LeadService.get_lead_summary(7),
+    ABTestingService.get_variant("greeting_message", 7),
+    QuestionService.get_question_by_id(None),
+], "refused": []}
+for bad in (None, "", "a\\0b", "a\\ud800", ["a"], 10 ** 300):
+    try:
+        out["refused"].append(LeadService.create_lead(bad))
+    except Invalid as error:
+        out["refused"].append(list(error.fields))
+out["names"] = list(inspect.signature(LeadService.create_lead).parameters)
+print(json.dumps(out))
+"""
+
+
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What every older name returned, in one script on an empty folder."""
@@ -142,6 +172,15 @@ def test_the_documented_line_works_on_an_empty_folder(tmp_path: Path) -> None:
 
     assert _printed(tmp_path / "new", line) == "[]\n"
     assert _printed(tmp_path / "new", line) == "[]\n"
+
+
+def test_an_id_may_be_a_number_on_every_database(tmp_path: Path, database_url: str) -> None:
+    said = json.loads(_printed(tmp_path, BY_NUMBER, DATABASE_URL=database_url, LOG_LEVEL="ERROR"))
+
+    assert said["known"] == [5, "4712", "4712", "4712", "greeting_message", "4712"]
+    assert said["unknown"] == [None] * 4
+    assert said["refused"] == [["session_id"]] * 6
+    assert said["names"] == ["session_id", "utm_source"]
 
 
 def test_a_lead_of_the_callers_own_id_is_made_once(said: dict[str, Any]) -> None:
