@@ -154,6 +154,7 @@ def _in_queue(view: str, button: str, typed: Mapping[str, Any]) -> None:
 
 _in_queue("called", "called", {})
 _in_queue("no_answer", "no-answer", {})
+_in_queue("wrote", "wrote", {})
 _in_queue("snooze", "snooze", {"span": "1h"})
 _in_queue("tomorrow", "tomorrow", {})
 _in_queue("finish", "finish", {})
