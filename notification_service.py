@@ -1,20 +1,17 @@
-"""NotificationService: who hears what, in which words; delivers one alert."""
+"""NotificationService: who hears what and when; what they read is in alert_contents.py."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 import outbox
-from engine import retry
+from alert_contents import PERSONAL, AlertContents
+from delivery_results import DeliveryResults, Prepared
 from engine.alert_rules import (
     LeadState,
     Raised,
@@ -25,77 +22,25 @@ from engine.alert_rules import (
 )
 from engine.alert_settings import AlertSettings
 from engine.quiet_hours import QuietHours
-from engine.vocabulary import DeliveryStatus, FactKind, Trigger
-from integrations.channels.base import Alert, Channel, Reason, Receipt
-from integrations.errors import (
-    ConnectionRefused,
-    DeliveryError,
-    ItemRefused,
-    OutcomeUnknown,
-    TryLater,
-)
-from lib.calendar_file import Entry
-from lib.clock import iso, zone
+from engine.vocabulary import DeliveryStatus, FactKind
+from integrations.channels.base import Receipt
+from integrations.errors import DeliveryError
 from lib.on_class import on_class
 from models import (
     Delivery,
-    DeliveryAttempt,
     Destination,
     Event,
-    FollowUp,
     Lead,
     LeadScore,
-    Person,
     UserBehavior,
     WorkspaceSetting,
 )
 from outbox import NewFact, Settlement, Wanted
 
-log = structlog.get_logger(__name__)
-
 # What a script asked for in this unit; sent by whoever commits it, when no relay runs beside.
 ASKED = "leadline.asked"
 ALERTS = "alerts"
 ENVIRONMENT = "environment"
-# The source of a destination that is one person's own address: nobody else's news goes there.
-PERSONAL = "person"
-# The trigger of a letter that brings a follow-up into somebody's own calendar.
-INVITATION = "invitation"
-# Follow-ups have a beginning only; calendars want an end.
-LENGTH = timedelta(minutes=30)
-TITLES: dict[str, str] = {
-    Trigger.BECAME_SQL: "New sales-qualified lead",
-    Trigger.BECAME_HOT: "A lead became hot",
-    Trigger.DEMO_REQUESTED: "Demo requested",
-    Trigger.CONTACT_SHARED: "Contact details shared",
-    Trigger.JOURNEY_COMPLETED: "Conversation completed",
-    Trigger.LEAD_ASSIGNED: "Lead assigned",
-    Trigger.FOLLOW_UP_DUE: "Follow-up due",
-    Trigger.DEAL_WON: "Deal won",
-    Trigger.MODEL_PROMOTED: "A new prediction model answers",
-    Trigger.MODEL_RETURNED: "An earlier prediction model is back",
-    INVITATION: "Follow-up",
-    "requested": "Lead alert",
-    "test": "Test message from Leadline",
-    "digest": "What happened since the last summary",
-    "destination_stopped": "A destination of alerts was stopped",
-}
-DIGEST_SHOWS = 20
-# Where a place asks for a pause and does not say how long.
-# So exactly people want to know when a place was last reached.
-SEEN_OFTEN = timedelta(minutes=1)
-SHORTEST_PAUSE = timedelta(seconds=30)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One claimed delivery with everything that sending needs; no row, no session."""
-
-    delivery: Delivery
-    channel: Channel
-    address: str
-    secrets: tuple[str, ...]
-    alert: Alert
 
 
 class NotificationService:
@@ -287,7 +232,7 @@ class NotificationService:
         sums = [(action, float(points)) for action, points in rows]
         return [[reason.text, reason.points] for reason in strongest_reasons(sums)]
 
-    # In which words
+    # On its way
 
     def prepare(self, limit: int, *, only: Sequence[str] | None = None) -> list[Prepared]:
         """Deliveries of one destination, claimed and worded; what cannot be sent is settled."""
@@ -305,7 +250,7 @@ class NotificationService:
     def _prepared(self, delivery: Delivery, now: datetime) -> Prepared | None:
         place = self.session.get_one(Destination, delivery.destination_id)
         address = self.resources.address_of(place)
-        alert = self._worded(delivery)
+        alert = AlertContents(self.session, self.resources).worded(delivery)
         if alert is None:
             gone = Settlement(DeliveryStatus.DEAD, reason="The lead is no longer there.")
             outbox.settle(self.session, delivery, gone, now)
@@ -319,229 +264,11 @@ class NotificationService:
         self.session.expunge(delivery)
         return Prepared(delivery, self.resources.channels[place.channel], address, good, alert)
 
-    def _worded(self, delivery: Delivery) -> Alert | None:
-        """What a delivery says; None when its lead was deleted or erased meanwhile."""
-        fact = self.session.get_one(Event, delivery.event_id)
-        if fact.kind == FactKind.ALERT_RAISED:
-            return self._about_lead(delivery.id, delivery.trigger, fact)
-        if fact.kind == FactKind.ALERT_REQUESTED:
-            if fact.lead_id is not None and fact.personal is None:
-                return None
-            return _asked(delivery.id, delivery.trigger, fact)
-        if fact.kind == FactKind.DIGEST_MADE:
-            return self._digest(delivery, fact)
-        if fact.kind in (FactKind.FOLLOW_UP_DUE, FactKind.FOLLOW_UP_INVITED):
-            return self._about_follow_up(delivery, fact)
-        return _notice(delivery.id, delivery.trigger, fact)
-
-    def _about_lead(self, identifier: str, trigger: str, fact: Event) -> Alert | None:
-        lead = self.session.get(Lead, fact.lead_id)
-        if lead is None or lead.deleted_at is not None:
-            return None
-        said = fact.measured
-        reasons = tuple(Reason(text, points) for text, points in said["reasons"])
-        url, details = self._link(lead.id), tuple(self._details(trigger, fact))
-        told = [{"label": label, "text": text} for label, text in details]
-        return Alert(
-            id=identifier,
-            trigger=trigger,
-            title=TITLES.get(trigger, TITLES["requested"]),
-            occurred_at=fact.occurred_at,
-            lead_id=lead.id,
-            name=lead.name,
-            company=lead.company,
-            email=lead.email,
-            phone=lead.phone,
-            score=said["score"],
-            classification=said["classification"],
-            tier=said["tier"],
-            reasons=reasons,
-            source=lead.source,
-            url=url,
-            details=details,
-            payload={**_payload(lead, trigger, fact, url), "details": told},
-        )
-
-    def _details(self, trigger: str, fact: Event) -> Iterator[tuple[str, str]]:
-        cause = self.session.get(Event, fact.measured["cause"])
-        if cause is None:
-            return
-        if trigger == Trigger.LEAD_ASSIGNED and cause.measured.get("to"):
-            yield "Assigned to", str(cause.measured["to"])
-        if trigger == Trigger.FOLLOW_UP_DUE and cause.personal and cause.personal.get("note"):
-            yield "Note", str(cause.personal["note"])
-        if trigger == Trigger.DEAL_WON and cause.measured.get("value") is not None:
-            yield "Value", f"{cause.measured['value']:,.2f}"
-
-    def _about_follow_up(self, delivery: Delivery, fact: Event) -> Alert | None:
-        """What one person hears of a follow-up: a reminder, or the entry for their calendar."""
-        lead = self.session.get(Lead, fact.lead_id)
-        row = self.session.get(FollowUp, fact.measured["follow_up_id"])
-        if lead is None or lead.deleted_at is not None or row is None:
-            return None
-        is_cancelled = bool(fact.measured.get("cancelled"))
-        entry = None
-        if fact.kind == FactKind.FOLLOW_UP_INVITED:
-            entry = follow_up_entry(row, lead, self.resources, is_cancelled=is_cancelled)
-        title = TITLES[delivery.trigger]
-        return Alert(
-            id=delivery.id,
-            trigger=delivery.trigger,
-            title=f"{title} is off the calendar" if is_cancelled else title,
-            occurred_at=fact.occurred_at,
-            lead_id=lead.id,
-            name=lead.name,
-            company=lead.company,
-            phone=lead.phone,
-            url=self._link(lead.id),
-            details=tuple(self._when_and_note(delivery.destination_id, row)),
-            entry=entry,
-        )
-
-    def _when_and_note(self, destination_id: str, row: FollowUp) -> Iterator[tuple[str, str]]:
-        number = destination_id.removeprefix(f"{PERSONAL}_")
-        person = self.session.get(Person, int(number)) if number.isdecimal() else None
-        try:
-            local = row.due_at.astimezone(zone(person.time_zone if person else None))
-        except ValueError:
-            local = row.due_at
-        yield "When", f"{local:%A}, {local.day} {local:%B %Y, %H:%M} {local.tzname()}"
-        if row.note:
-            yield "Note", row.note
-
-    def _digest(self, delivery: Delivery, fact: Event) -> Alert:
-        """Everything that waited for this summary, the newest last."""
-        parts = self.session.scalars(
-            select(Delivery)
-            .where(Delivery.digest_id == delivery.id)
-            .order_by(Delivery.created_at, Delivery.id)
-        ).all()
-        worded = [self._worded(part) for part in parts]
-        items = tuple(item for item in worded if item is not None)
-        more = len(items) - DIGEST_SHOWS
-        return Alert(
-            id=delivery.id,
-            trigger="digest",
-            title=TITLES["digest"],
-            occurred_at=fact.occurred_at,
-            url=self.resources.settings.APP_URL or None,
-            details=(("And", f"{more} more"),) if more > 0 else (),
-            items=items[-DIGEST_SHOWS:],
-            payload={"count": len(items)},
-        )
-
-    def _link(self, lead_id: int) -> str | None:
-        base = self.resources.settings.APP_URL
-        return f"{base}/leads/{lead_id}" if base else None
-
-    # What became of it
-
     def settle(
         self, prepared: Prepared, outcome: Receipt | DeliveryError, seconds: float
     ) -> DeliveryStatus:
         """Write down one attempt; the destination learns from it too."""
-        now = self.resources.clock.now()
-        place = self.session.get_one(Destination, prepared.delivery.destination_id)
-        result = self._settlement(prepared, outcome, seconds, now)
-        if _teaches(place, outcome, now):
-            # Not for each message: relays that send to one place would wait for one another.
-            self.session.refresh(place, with_for_update={"key_share": True})
-            self._learn(place, outcome, now)
-        outbox.settle(self.session, prepared.delivery, result, now)
-        self.resources.metrics.delivery(place.channel, str(result.status))
-        return result.status
-
-    def _settlement(
-        self,
-        prepared: Prepared,
-        outcome: Receipt | DeliveryError,
-        seconds: float,
-        now: datetime,
-    ) -> Settlement:
-        if isinstance(outcome, Receipt):
-            return Settlement(
-                DeliveryStatus.DELIVERED,
-                reason=outcome.note or None,
-                reply_status=outcome.status,
-                reply=outcome.reply,
-                seconds=seconds,
-            )
-        status, wait = self._next(prepared, outcome)
-        return Settlement(
-            status,
-            due_at=None if wait is None else now + wait,
-            reason=outcome.reason,
-            reply_status=outcome.status,
-            reply=outcome.reply,
-            progress=outcome.progress or prepared.delivery.progress,
-            seconds=seconds,
-            counts=not (isinstance(outcome, TryLater) and outcome.pause),
-        )
-
-    def _next(
-        self, prepared: Prepared, error: DeliveryError
-    ) -> tuple[DeliveryStatus, timedelta | None]:
-        """The state after a failure and how long it waits (None: never by itself)."""
-        jitter = secrets.SystemRandom().random()
-        # The schedule goes on by failures; a pause that the receiver asked for is none.
-        attempts = max(1, prepared.delivery.attempts - self._count(prepared, outbox.PAUSED))
-        if isinstance(error, ItemRefused):
-            return DeliveryStatus.DEAD, None
-        if isinstance(error, ConnectionRefused):
-            return DeliveryStatus.HELD, None
-        if isinstance(error, OutcomeUnknown):
-            again = retry.next_try_of_unknown(
-                attempts,
-                self._count(prepared, DeliveryStatus.UNKNOWN) + 1,
-                is_idempotent=prepared.channel.idempotent,
-                jitter=jitter,
-            )
-            return DeliveryStatus.UNKNOWN, again
-        after = error.after if isinstance(error, TryLater) else None
-        wait = retry.next_try(attempts, jitter=jitter, after=after)
-        return (DeliveryStatus.DEAD if wait is None else DeliveryStatus.RETRY), wait
-
-    def _count(self, prepared: Prepared, outcome: str) -> int:
-        """How many attempts so far ended like this."""
-        return self.session.scalars(
-            select(func.count()).where(
-                DeliveryAttempt.delivery_id == prepared.delivery.id,
-                DeliveryAttempt.outcome == outcome,
-            )
-        ).one()
-
-    def _learn(self, place: Destination, outcome: Receipt | DeliveryError, now: datetime) -> None:
-        """A place that answers is well; one that fails for days, or says so, is stopped."""
-        if isinstance(outcome, Receipt):
-            place.failing_since = place.last_failed_at = None
-            place.last_delivered_at = now
-            return
-        if isinstance(outcome, ConnectionRefused):
-            self._stop(place, outcome.reason, now)
-            return
-        since = retry.failing_since(place.failing_since, place.last_failed_at, now)
-        place.failing_since, place.last_failed_at = since, now
-        if isinstance(outcome, TryLater) and outcome.pause:
-            place.paused_until = now + min(
-                outcome.after or SHORTEST_PAUSE, retry.LONGEST_RETRY_AFTER
-            )
-        if retry.five_days_of_failure(since, now, last_failure=now):
-            self._stop(place, f"It failed for five days. {outcome.reason}", now)
-
-    def _stop(self, place: Destination, reason: str, now: datetime) -> None:
-        """Nothing is sent there until a person mends it; what waits is held."""
-        if place.state == outbox.STOPPED:
-            return
-        place.state, place.reason, place.updated_at = outbox.STOPPED, reason, now
-        self.session.flush()
-        outbox.hold(self.session, place.id)
-        measured = {
-            "destination_id": place.id,
-            "channel": place.channel,
-            "reason": reason,
-        }
-        outbox.record(self.session, NewFact(FactKind.DESTINATION_STOPPED, now, measured))
-        log.warning("a destination was stopped", destination=place.id, channel=place.channel)
+        return DeliveryResults(self.session, self.resources).settle(prepared, outcome, seconds)
 
     # Summaries
 
@@ -581,146 +308,3 @@ class NotificationService:
             update(Delivery).where(Delivery.id.in_(waiting)).values(digest_id=digest)
         )
         return 1
-
-
-def deliver(prepared: Prepared) -> Receipt:
-    """Send one alert while no transaction is open; raises one of `integrations.errors`."""
-    return prepared.channel.send(
-        prepared.alert,
-        prepared.address,
-        secrets=prepared.secrets,
-        progress=prepared.delivery.progress,
-    )
-
-
-def follow_up_entry(
-    row: FollowUp, lead: Lead, resources: Any, *, is_cancelled: bool = False
-) -> Entry:
-    """A follow-up as a calendar takes it: who, where from, and the note; no address, no number."""
-    base: str = resources.settings.APP_URL
-    who = ", ".join(part for part in (lead.name, lead.company) if part) or f"Lead {lead.id}"
-    return Entry(
-        # No two installations make the same: one person may read from both.
-        uid=f"follow-up-{row.id}-{int(row.created_at.timestamp())}@{_host(base)}",
-        starts_at=row.due_at,
-        ends_at=row.due_at + LENGTH,
-        summary=f"Follow-up: {who}",
-        # A calendar takes what is stamped later for the newer word.
-        stamped_at=row.done_at or row.created_at + timedelta(seconds=row.sequence),
-        sequence=row.sequence + is_cancelled,
-        description=row.note or "",
-        url=f"{base}/console/leads/{lead.id}" if base else "",
-        is_cancelled=is_cancelled,
-    )
-
-
-def _host(base: str) -> str:
-    return urlsplit(base).hostname or "leadline.invalid"
-
-
-def _teaches(place: Destination, outcome: Receipt | DeliveryError, now: datetime) -> bool:
-    """Whether an attempt says anything new about its destination."""
-    if isinstance(outcome, ItemRefused):
-        return False
-    seen = place.last_delivered_at
-    is_well = place.failing_since is None and seen is not None and now - seen < SEEN_OFTEN
-    return not (is_well and isinstance(outcome, Receipt))
-
-
-def _asked(identifier: str, trigger: str, fact: Event) -> Alert:
-    """The alert that a script asked for, from the data it gave; nothing of it is looked up."""
-    given: Mapping[str, Any] = (fact.personal or {}).get("lead_data", {})
-
-    def text(*names: str) -> str | None:
-        found = next((given[name] for name in names if given.get(name) not in (None, "")), None)
-        return None if found is None else str(found)
-
-    score = given.get("lead_score", given.get("score"))
-    return Alert(
-        id=identifier,
-        trigger=trigger,
-        title=TITLES.get(trigger, TITLES["requested"]),
-        occurred_at=fact.occurred_at,
-        name=text("name"),
-        company=text("company"),
-        email=text("email"),
-        phone=text("phone", "contact_info"),
-        score=float(score) if isinstance(score, (int, float)) else None,
-        classification=text("classification", "lead_classification", "lead_type"),
-        source=text("utm_source", "source"),
-        payload={"lead": dict(given)},
-    )
-
-
-def _notice(identifier: str, trigger: str, fact: Event) -> Alert:
-    """A message that is about no lead."""
-    details: tuple[tuple[str, str], ...] = ()
-    if trigger == "destination_stopped":
-        said = fact.measured
-        details = (
-            ("Destination", f"{said['channel']} ({said['destination_id']})"),
-            ("Why", str(said["reason"])),
-            ("What to do", "Mend it, then switch it on again; its messages are kept."),
-        )
-    if trigger in (Trigger.MODEL_PROMOTED, Trigger.MODEL_RETURNED):
-        details = tuple(_about_model(fact.measured))
-    return Alert(
-        id=identifier,
-        trigger=trigger,
-        title=TITLES.get(trigger, TITLES["requested"]),
-        occurred_at=fact.occurred_at,
-        details=details,
-        payload=dict(fact.measured),
-    )
-
-
-_STAGES = {
-    "before_contact": "leads that nobody has spoken with",
-    "after_contact": "leads that somebody has spoken with",
-}
-
-
-def _about_model(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What people want to know of a model that answers from now on."""
-    yield "Answers for", _STAGES.get(said["stage"], str(said["stage"]))
-    if said.get("rows") is not None:
-        yield "Learned from", f"{said['rows']:,} outcomes, {said['wins']:,} of them won"
-    if said.get("reasons"):
-        yield "Why", " ".join(map(str, said["reasons"]))
-    yield "Model", f"{said['model_id']} ({said.get('label') or 'unlabelled'})"
-    if said.get("replaced"):
-        yield "In place of", f"{said['replaced']}, which is kept and can come back"
-    yield "By", str(said["by"])
-
-
-def _payload(lead: Lead, trigger: str, fact: Event, url: str | None) -> dict[str, Any]:
-    """What machines read."""
-    return {
-        "lead_id": str(lead.id),
-        "session_id": lead.session_id,
-        "trigger": trigger,
-        "occurred_at": iso(fact.occurred_at),
-        "score": fact.measured["score"],
-        "tier": fact.measured["tier"],
-        "classification": fact.measured["classification"],
-        "lead_type": fact.measured["classification"],
-        "lead_classification": fact.measured["classification"],
-        "reasons": [{"text": text, "points": points} for text, points in fact.measured["reasons"]],
-        "lead": {
-            name: getattr(lead, name)
-            for name in (
-                "name",
-                "email",
-                "phone",
-                "company",
-                "business_type",
-                "location",
-            )
-        }
-        | {
-            "source": lead.source,
-            "utm_source": lead.utm_source,
-            "assigned_to": lead.assigned_to,
-        },
-        "url": url,
-    }

@@ -17,12 +17,12 @@ import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 import outbox
+from delivery_results import Prepared, deliver
 from engine.vocabulary import DeliveryStatus
 from integrations.channels.base import Receipt
 from integrations.errors import DeliveryError, OutcomeUnknown
 from jobs.subscriptions import SUBSCRIBERS, Subscriber
 from models import Event
-from notification_service import Prepared, deliver
 from services import Services, unit_of_work
 from services.resources import Resources
 

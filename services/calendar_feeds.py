@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from alert_contents import follow_up_entry
 from engine.policy import Permission, Role, may
 from errors import Conflict, NotFound
 from lib.calendar_file import write_calendar
 from lib.crypto import sha256_hex
 from models import CalendarFeed, FollowUp, Lead, Person
-from notification_service import follow_up_entry
 from services.account_service import AccountService
 from services.calendar_service import whose
 from services.lead_visibility import is_visible

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 import outbox
+from alert_contents import INVITATION, PERSONAL, follow_up_entry
 from engine.alert_rules import wanted_by
 from engine.alert_settings import AlertSettings
 from engine.policy import Permission, Role, may
@@ -19,14 +20,13 @@ from errors import Conflict, NotFound
 from lib.calendar_file import PUBLISH, write_calendar
 from lib.clock import iso
 from models import Destination, Event, FollowUp, Lead, Person
-from notification_service import INVITATION, PERSONAL, NotificationService, follow_up_entry
+from notification_service import NotificationService
 from services.account_service import AccountService
 from services.lead_visibility import is_visible
 from services.personal_mail import PersonalMail
 from services.resources import Resources
 
 FOLLOW_UP, WAKE = "follow_up", "wake"
-MOST_ENTRIES = 1000
 
 
 @dataclass(frozen=True)

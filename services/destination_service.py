@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import outbox
+from alert_contents import PERSONAL
 from engine.alert_settings import AlertSettingsInvalid, read_settings
 from engine.quiet_hours import QuietHours
 from engine.vocabulary import ChannelName, DeliveryStatus, FactKind, Profile, Trigger
@@ -20,7 +21,7 @@ from integrations.signing import new_secret
 from lib.clock import iso
 from lib.ids import destination_id
 from models import Destination, Lead
-from notification_service import ALERTS, PERSONAL
+from notification_service import ALERTS
 from outbox import STOPPED, WORKING, NewFact, Wanted
 from services.account_service import AccountService
 from services.delivery_log import DeliveryLog

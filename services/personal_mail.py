@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 import outbox
+from alert_contents import PERSONAL
 from integrations.channels.letter import deliverable
 from models import Destination, Person
-from notification_service import PERSONAL
 from services.resources import Resources, smtp_settings
 
 

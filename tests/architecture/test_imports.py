@@ -28,7 +28,8 @@ PICTURE = """
                 schemas
    use cases    services
                 notification_service          ab_testing_service
-                outbox                      experiment_draws
+                alert_contents  delivery_results      experiment_draws
+                outbox
    the world    models              integrations              ml
                 database
    pure         workflow_config              engine
@@ -56,7 +57,10 @@ OUTER_WORLD = (
     "sqlite3",
     "builtins.open",
 )
-USE_CASES = ("services", "notification_service", "ab_testing_service", "outbox")
+USE_CASES = (
+    *("services", "notification_service", "alert_contents", "delivery_results"),
+    *("ab_testing_service", "experiment_draws", "outbox"),
+)
 VIEWS = ("web.api", "web.console", "web.widget", "web.inbound")
 
 HOUSE = House(
