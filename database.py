@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -24,6 +23,7 @@ from sqlalchemy import (
     Insert,
     Integer,
     MetaData,
+    Select,
     Table,
     Text,
     any_,
@@ -36,6 +36,7 @@ from sqlalchemy import (
     make_url,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
@@ -65,6 +66,7 @@ POSTGRES_LIMITS = {
 }
 
 
+Columns = TypeVarTuple("Columns")
 LONGEST_UNCHECKED_REST = 1.0  # seconds
 
 
@@ -104,14 +106,22 @@ JsonOrNull = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "pos
 
 
 # Nothing, in a table that PostgreSQL reads; unknown to everybody, so that no text can say it.
-NULL = f"\\N{token_hex(6)}"
+NULL = f"null-{token_hex(8)}"
 # How much of a table the driver hands to PostgreSQL at a time.
 COPIED_AT_ONCE = 1 << 18
 _PLAIN_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+class Written(str):
+    """JSON that `dumps` has made already, whole or in parts; it is stored as it is."""
+
+    __slots__ = ()
+
+
 def dumps(value: Any) -> str:
     """JSON as we store it: text as it is, no NaN."""
+    if type(value) is Written:
+        return value
     return _PLAIN_JSON.encode(value)
 
 
@@ -271,7 +281,7 @@ def insert_alike(
         insert_many(session, model, (key, *names), rows)
         return
     made = ((_cells(model, names, [row]), numbers) for row, numbers in groups)
-    lines = (f"{number},{text}" for text, numbers in made for number in numbers)
+    lines = (f"{number}\t{text}" for text, numbers in made for number in numbers)
     _copy(session, model, (key, *names), "".join(lines))
 
 
@@ -283,25 +293,24 @@ def _table(model: type[Base]) -> Table:
 def _copy(session: Session, model: type[Base], names: Sequence[str], cells: str) -> None:
     if not cells:
         return
-    copy = f"COPY {model.__tablename__} ({', '.join(names)}) FROM STDIN (FORMAT csv, NULL '{NULL}')"
+    copy = f"COPY {model.__tablename__} ({', '.join(names)}) FROM STDIN (NULL '{NULL}')"
     driver: Any = session.connection().connection
     with driver.cursor() as cursor:
         cursor.copy_expert(copy, StringIO(cells), COPIED_AT_ONCE)
 
 
 def _cells(model: type[Base], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """The rows as CSV, in which nothing and an empty text are two things."""
+    """The rows as COPY reads them: a line each, tabs between cells, marks inside them escaped."""
     types = [type(_table(model).c[name].type) for name in names]
-    ways = [(place, _WRITTEN[kind]) for place, kind in enumerate(types) if kind in _WRITTEN]
-    cells = StringIO()
-    writer = csv.writer(cells)
+    ways = [_WRITTEN.get(kind, str) for kind in types]
+    lines = []
     for row in rows:
-        plain = [NULL if value is None else value for value in row]
-        for place, written in ways:
-            if row[place] is not None:
-                plain[place] = written(row[place])
-        writer.writerow(plain)
-    return cells.getvalue()
+        cells = [NULL if one is None else way(one) for one, way in zip(row, ways, strict=True)]
+        line = "\t".join(cells)
+        if "\\" in line or "\n" in line or "\r" in line or line.count("\t") >= len(cells):
+            line = "\t".join(cell.translate(_ESCAPED) for cell in cells)
+        lines.append(line)
+    return "".join(f"{line}\n" for line in lines)
 
 
 @lru_cache(maxsize=1024)
@@ -311,7 +320,17 @@ def _moment(value: datetime) -> str:
     return value.isoformat()
 
 
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _WRITTEN: Mapping[type[Any], Callable[[Any], str]] = {JSON: dumps, UtcDateTime: _moment}
+
+
+def dont_wait_for_disk(session: Session) -> None:
+    """This unit is committed before it is on the disk; a power cut may take back all of it.
+
+    It never takes a later one and leaves an earlier one, nor a part of one.
+    """
+    if session.connection().dialect.name == "postgresql":
+        session.connection().exec_driver_sql("SET LOCAL synchronous_commit = off")
 
 
 def is_one_of(session: Session, column: Any, texts: Sequence[str]) -> ColumnElement[bool]:
@@ -319,6 +338,22 @@ def is_one_of(session: Session, column: Any, texts: Sequence[str]) -> ColumnElem
     if session.connection().dialect.name == "postgresql":
         return column == any_(cast(list(texts), ARRAY(Text)))
     return column.in_(texts)
+
+
+def each_of(
+    session: Session, column: Any, texts: Sequence[str], statement: Select[*Columns]
+) -> Select[*Columns]:
+    """The statement for the rows whose column is one of many texts, looked up one by one.
+
+    Of a table that is just being filled PostgreSQL knows too little, and would read all of it
+    for a few hundred texts; a lateral part that has an order is asked once for each of them.
+    """
+    if session.connection().dialect.name != "postgresql":
+        return statement.where(column.in_(texts))
+    wanted = func.unnest(cast(list(texts), ARRAY(Text))).table_valued("text", name="wanted")
+    found = statement.where(column == wanted.c.text).lateral("found")
+    each: Select[*Columns] = select(*found.c).select_from(wanted.join(found, true()))
+    return each
 
 
 def next_ids(session: Session, model: type[Base], count: int) -> list[int]:

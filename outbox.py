@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, case, delete, func, insert, literal, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -77,17 +77,20 @@ def record(session: Session, *facts: NewFact) -> list[int]:
     return ids
 
 
-def record_heard(session: Session, facts: Iterable[NewFact]) -> None:
+class HeardFact(NamedTuple):
+    """A fact of a lead that is news to nobody: one of very many, so it is no more than a row."""
+
+    kind: str
+    lead_id: int
+    measured: Any
+    personal: Any
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+def record_heard(session: Session, facts: Iterable[HeardFact]) -> None:
     """Write many facts of leads that are news to nobody; no conversation of theirs is known."""
-    rows = (
-        (
-            *(str(fact.kind), fact.lead_id, fact.measured, fact.personal or None),
-            *(fact.occurred_at, fact.recorded_at or fact.occurred_at),
-        )
-        for fact in facts
-    )
-    names = ("kind", "lead_id", "measured", "personal", "occurred_at", "recorded_at")
-    insert_many(session, Event, names, rows)
+    insert_many(session, Event, HeardFact._fields, facts)
 
 
 def record_once(session: Session, fact: NewFact) -> int | None:

@@ -50,6 +50,9 @@ PLAIN_EMAIL = re.compile(r"(?=[^@]{1,64}@)([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*
 # Names of a house and not of a person, in which letters of any size are the same.
 SHARED_MAILBOXES = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 DIGIT = re.compile("[0-9]")
+# Numbers that say their country: nothing stands in them but digits, apart as people part them.
+INTERNATIONAL = re.compile(r"\+[1-9][0-9]*(?:[ -][0-9]+)*")
+PARTING = str.maketrans("", "", "+ -")
 PLAIN_PHONE = re.compile(r"[0-9+ ()./-]+")
 PHONE = re.compile(
     r"[ (]*\+?[0-9 ()./-]+(?:(?:ext\.?|extension|x|#) ?[0-9]{1,6} ?)?", re.IGNORECASE
@@ -156,6 +159,10 @@ def parse_phone(text: str, region: str | None) -> Phone | None:
     Seven to fifteen digits that no numbering plan knows are kept as typed.
     """
     typed = text.strip() if len(text) <= 2 * LONGEST_PHONE else ""
+    if len(typed) <= LONGEST_PHONE and INTERNATIONAL.fullmatch(typed):
+        digits = typed.translate(PARTING)
+        if 7 <= len(digits) <= 15 and (known := _international(digits)) is not None:
+            return Phone(typed, f"+{digits}" if phonenumbers.is_valid_number(known) else None)
     if PLAIN_PHONE.fullmatch(typed):
         plain = " ".join(typed.split())
     elif any(unicodedata.category(letter) in ("Cc", "No") for letter in typed):
@@ -382,6 +389,32 @@ def _between_commas(text: str, labels: Sequence[str]) -> list[str]:
 def _ascii_digit(letter: str) -> str:
     """The digit that a letter of any script stands for, else the letter."""
     return str(unicodedata.decimal(letter)) if letter.isdecimal() else letter
+
+
+def _international(digits: str) -> phonenumbers.PhoneNumber | None:
+    """What the library would read in these digits after a plus; None where it would look closer.
+
+    Its own reader goes through a dozen patterns first, which takes twice as long as the rest.
+    """
+    size = next((n for n in (1, 2, 3) if _trunk_prefix(digits[:n]) is not None), 0)
+    trunk, national = _trunk_prefix(digits[:size]), digits[size:]
+    if trunk is None or len(national) < 3 or national[0] == "0" or trunk.match(national):
+        return None
+    return phonenumbers.PhoneNumber(country_code=int(digits[:size]), national_number=int(national))
+
+
+@lru_cache(maxsize=2048)
+def _trunk_prefix(code: str) -> re.Pattern[str] | None:
+    """What people of a calling code dial before a number and never after a plus; None for no code.
+
+    Where nothing is known of that, any digit may be such a prefix.
+    """
+    region = phonenumbers.region_code_for_country_code(int(code or "0"))
+    if region == phonenumbers.UNKNOWN_REGION:
+        return None
+    plan = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(int(code), region)
+    prefix = "." if plan is None else plan.national_prefix_for_parsing
+    return re.compile(prefix or "(?!)")
 
 
 def _e164(number: str, region: str | None) -> str | None:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from engine.vocabulary import ENGAGEMENT_ACTIONS, Action, ActivityKind, FactKind, find_action
@@ -153,6 +154,7 @@ def _headcount(value: Any) -> float | None:
     return float(value) if 0 <= value <= MOST_EMPLOYEES else None
 
 
+@lru_cache(maxsize=4096)
 def _spoken(text: str) -> float | None:
     plain = _THOUSANDS.sub("", text.strip())
     if plain.casefold() == _ALONE:

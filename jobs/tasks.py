@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from errors import LeadlineError
 from jobs.account_letters import prepare_letter
+from jobs.importing import Importing
 from jobs.training import prepare_predicting, prepare_training
 from models import Job
 from services import Services, unit_of_work
@@ -62,10 +63,6 @@ def _wake(services: Services, job: Job) -> Progress:
 
 def _make_digests(services: Services, job: Job) -> Progress:
     return Progress(result={"made": services.notifications.make_digests(job.payload["digest"])})
-
-
-def _import_leads(services: Services, job: Job) -> Progress:
-    return services.imports.step(job)
 
 
 def _change_many(services: Services, job: Job) -> Progress:
@@ -157,7 +154,7 @@ KINDS: Mapping[str, Task | Prepared] = {
     "retention": _retain,
     "tidy": _tidy,
     "replay.check": _check_replay,
-    "leads.import": _import_leads,
+    "leads.import": Prepared(Importing().prepare),
     "imports.tidy": _tidy_imports,
     "leads.predict": Prepared(prepare_predicting),
     "models.train": Prepared(prepare_training),

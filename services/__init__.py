@@ -36,6 +36,7 @@ from services.experiment_plans import ExperimentPlans
 from services.experiment_results import ExperimentResults
 from services.export_service import ExportService
 from services.import_desk import ImportDesk
+from services.import_reading import ImportReading
 from services.import_service import ImportService
 from services.job_service import JobService
 from services.lead_book import LeadBook
@@ -246,6 +247,11 @@ class Services:
     def imports(self) -> ImportService:
         """Leads in, by the file."""
         return self.make(ImportService)
+
+    @cached_property
+    def import_reading(self) -> ImportReading:
+        """The rows of files that are being imported."""
+        return self.make(ImportReading)
 
     @cached_property
     def import_desk(self) -> ImportDesk:

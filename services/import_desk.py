@@ -29,11 +29,10 @@ from models import (
 )
 from services.account_service import AccountService
 from services.import_plan import ADD, SKIP, UPDATE, ImportPlan, make_plan
-from services.import_rows import Around, RowRefused, read_row
+from services.import_reading import ImportReading
+from services.import_rows import RowReader, RowRefused
 from services.import_service import NO_JOB, ImportService
-from services.pipeline_stages import PipelineStages
 from services.resources import Resources
-from services.workflow_service import WorkflowService
 
 POLICIES = (UPDATE, SKIP, ADD)
 SHOWN_ROWS = 8
@@ -116,7 +115,7 @@ class ImportDesk:
         """The first rows as the plan reads them: their cells, and what is wrong with each."""
         kept = self._get(identifier)
         plan = ImportPlan.from_plain(kept.plan)
-        around = self._around()
+        reader = RowReader(plan, ImportReading(self.session, self.resources).around())
         found: list[dict[str, Any]] = []
         text = lines([self._first_block(kept)], plan.encoding)
         for number, record in enumerate(islice(records(text, plan.delimiter), 1, 60), start=2):
@@ -124,7 +123,7 @@ class ImportDesk:
                 continue
             problems: Mapping[str, str] = {}
             try:
-                read_row(plan, number, record, around)
+                reader.read(number, record)
             except RowRefused as refused:
                 problems = refused.problems
             found.append({"number": number, "cells": record.cells, "problems": dict(problems)})
@@ -251,15 +250,6 @@ class ImportDesk:
             )
         )
         return unpack(content) if content else b""
-
-    def _around(self) -> Around:
-        workflow = WorkflowService(self.session, self.resources).in_force().workflow
-        return Around(
-            region=workflow.default_region,
-            allow_test_addresses=self.resources.settings.is_development,
-            pipeline=PipelineStages(self.session, self.resources).in_force(),
-            now=self.resources.clock.now(),
-        )
 
     def _remember(self, plan: ImportPlan, actor: str) -> None:
         signature, now = _signature(plan), self.resources.clock.now()

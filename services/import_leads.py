@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from database import Written, dumps
 from engine.vocabulary import IMPORT_ACTOR, FactKind, StageKind
 from lib.clock import iso
 from models import Import
-from outbox import NewFact
+from outbox import HeardFact
 from services.import_rows import Around, Row
 
+CREATED, ENDED = str(FactKind.LEAD_CREATED), str(FactKind.OUTCOME_RECORDED)
+NO_LIST = Written("[]")
 CAME_FROM = ("source", "utm_source", "campaign")
 
 
-def lead_of(kept: Import, row: Row, around: Around) -> dict[str, Any]:
+def lead_of(kept: Import, row: Row, attributes: Written, around: Around) -> dict[str, Any]:
     """The columns of a new lead, all of them, so that many are written at once."""
     columns, sales = row.profile.columns, row.sales
     created_at = row.created_at or row.occurred_at or around.now
@@ -29,8 +32,8 @@ def lead_of(kept: Import, row: Row, around: Around) -> dict[str, Any]:
     }
     return {
         **lead,
-        "features_interested": columns.get("features_interested") or [],
-        "attributes": dict(row.attributes),
+        "features_interested": columns.get("features_interested") or NO_LIST,
+        "attributes": attributes,
         "lead_score": 0,
         "lead_classification": "Unqualified",
         "source": sales.get("source") or sales.get("utm_source") or "import",
@@ -59,29 +62,50 @@ def _stage(row: Row, around: Around) -> str | None:
     return around.pipeline.first_of(StageKind(row.outcome)).name
 
 
-def facts_of(
-    kept: Import, row: Row, lead: Mapping[str, Any], lead_id: int, now: datetime
-) -> Iterator[NewFact]:
-    """That the lead came in, and how its sale ended if the file says it; at their own moments."""
-    about = {"import": kept.id, "row": row.number, "actor": IMPORT_ACTOR + kept.id}
-    created = {"fields": row.profile.fields, "source_kind": "import", **about}
-    # Where a lead came from is known with it, as of who comes by the chat.
-    came = {name: row.sales[name] for name in CAME_FROM if name in row.sales}
-    said = {**came, **row.said}
-    yield NewFact(
-        FactKind.LEAD_CREATED,
-        lead["created_at"],
-        {**created, "contact": row.profile.contact},
-        {"profile": said} if said else None,
-        lead_id=lead_id,
-        recorded_at=now,
-    )
-    if row.outcome is not None:
-        ended = {"outcome": row.outcome, "value": None, "from": None, **about}
-        yield NewFact(
-            FactKind.OUTCOME_RECORDED,
-            lead["outcome_at"],
-            {**ended, "occurred_at": iso(lead["outcome_at"])},
-            lead_id=lead_id,
-            recorded_at=now,
-        )
+class LeadFacts:
+    """The facts of new leads of one import, written as JSON where most of them say the same."""
+
+    def __init__(self, kept: Import, now: datetime) -> None:
+        self.now = now
+        self.about = {"import": kept.id, "actor": IMPORT_ACTOR + kept.id}
+        self._alike: dict[Hashable, str] = {}
+
+    def of(
+        self, row: Row, lead: Mapping[str, Any], lead_id: int, attributes: Written
+    ) -> Iterator[HeardFact]:
+        """That a lead came in, and how its sale ended if the file says it; at their own moments."""
+        measured, personal = self._created(row), self._said(row, attributes)
+        yield HeardFact(CREATED, lead_id, measured, personal, lead["created_at"], self.now)
+        if row.outcome is not None:
+            ended_at = lead["outcome_at"]
+            measured = self._ended(row, ended_at)
+            yield HeardFact(ENDED, lead_id, measured, None, ended_at, self.now)
+
+    def _created(self, row: Row) -> Written:
+        fields, contact = row.profile.fields, row.profile.contact
+        key = (*fields, contact)
+        if key not in self._alike:
+            created = {"fields": fields, "source_kind": "import", "contact": contact}
+            self._alike[key] = dumps({**created, **self.about})
+        return _of_row(self._alike[key], row.number)
+
+    def _ended(self, row: Row, at: datetime) -> Written:
+        key = row.outcome, at
+        if key not in self._alike:
+            ended = {"outcome": row.outcome, "value": None, "from": None, "occurred_at": iso(at)}
+            self._alike[key] = dumps({**ended, **self.about})
+        return _of_row(self._alike[key], row.number)
+
+    @staticmethod
+    def _said(row: Row, attributes: Written) -> Written | None:
+        """The profile as it was sent; where a lead came from is known with it, as of the chat."""
+        said = {name: row.sales[name] for name in CAME_FROM if name in row.sales}
+        said.update(row.known)
+        if not row.attributes:
+            return Written(f'{{"profile":{dumps(said)}}}') if said else None
+        inner = f"{dumps(said)[1:-1]}," if said else ""
+        return Written(f'{{"profile":{{{inner}"attributes":{attributes}}}}}')
+
+
+def _of_row(measured: str, number: int) -> Written:
+    return Written(f'{measured[:-1]},"row":{number}}}')

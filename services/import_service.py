@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -11,13 +12,12 @@ from sqlalchemy import and_, delete, func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
 import outbox
-from database import insert_many, is_one_of, next_ids
+from database import Written, dont_wait_for_disk, dumps, each_of, insert_many, is_one_of, next_ids
 from engine.vocabulary import FactKind, JobStatus
 from errors import Invalid, NotFound
 from lib.csv_stream import csv_chunks
-from lib.csv_table import Record, lines, records
 from lib.ids import import_id
-from lib.packed_file import BLOCK, PackedFile, unpack
+from lib.packed_file import PackedFile
 from models import (
     Event,
     Import,
@@ -31,31 +31,27 @@ from models import (
 )
 from services.account_service import AccountService
 from services.first_scores import FirstScores, FirstSeen
-from services.import_leads import facts_of, lead_of
+from services.import_leads import LeadFacts, lead_of
 from services.import_plan import ADD, SKIP, ImportPlan, make_plan
-from services.import_rows import WHOLE_ROW, Around, Row, RowRefused, read_row
+from services.import_reading import ImportReading, Rows
+from services.import_rows import WHOLE_ROW, Around, Row
 from services.import_updates import ImportUpdates
 from services.job_service import JobService, Progress
 from services.lead_visibility import is_visible
-from services.pipeline_stages import PipelineStages
 from services.resources import Resources
 from services.suppressions import SENTENCE, Suppressions
-from services.workflow_service import WorkflowService
 
 JOB, TIDY = "leads.import", "imports.tidy"
 # Of a file that somebody is still looking at; after a while it is forgotten.
 NO_JOB, FORGOTTEN_AFTER = "", timedelta(days=2)
 MOST_ROWS = 1_000_000
-# What one unit reads; writing it takes two to four times as long. For a unit of the embedded
-# database visitors wait, so that it stays below 200 ms even where the machine is busy.
-ROWS_AT_ONCE = 600
-LONGEST_READING, LONGEST_READING_EMBEDDED = 0.07, 0.04
 LONGEST_WRITING = 0.1
 LEADS_AT_ONCE = 200
 # A file of which more is wrong is a wrong file; all are counted, so many are explained.
 MOST_EXPLAINED = 100_000
 TOO_MANY = f"The file has more than {MOST_ROWS:,} rows; nothing of it was kept. Send it in parts."
 KNOWN = "There is a lead of this e-mail already."
+NOTHING_ELSE = nullcontext()
 READ, PUBLISH, WRITE, DISCARD, REFUSED = "read", "publish", "write", "discard", "refused"
 
 
@@ -131,14 +127,23 @@ class ImportService:
 
     # The job, a unit of work at a time
 
-    def step(self, job: Job) -> Progress:
-        """One more unit of an import: read rows, publish, write updates, or take all back."""
+    def step(
+        self,
+        job: Job,
+        rows: Rows | None = None,
+        meanwhile: AbstractContextManager[None] = NOTHING_ELSE,
+    ) -> Progress:
+        """One more unit of an import: stage rows, publish, write updates, or take all back.
+
+        `rows` are those that come next, if the caller has read them; `meanwhile` is done while
+        the database writes most of the unit.
+        """
         kept = self.session.get(Import, job.payload["import"], with_for_update=True)
         if kept is None:
             raise NotFound("There is no import of this id.", code="unknown_import")
         phase = job.payload.get("phase", READ)
         if phase == READ:
-            return self._read(kept, job)
+            return self._read(kept, job, rows, meanwhile)
         if phase == PUBLISH and kept.plan.get("dry_run"):
             return self._looked(kept, job)
         if phase == PUBLISH:
@@ -157,66 +162,28 @@ class ImportService:
             return Progress(job.done, result={"discarded": job.done})
         return Progress(job.done + self._discard(kept))
 
-    def _read(self, kept: Import, job: Job) -> Progress:
-        plan = ImportPlan.from_plain(kept.plan)
-        number, offset, count = (job.payload.get(name, 0) for name in ("row", "offset", "read"))
-        is_embedded = self.resources.settings.is_embedded
-        until = time.monotonic() + (LONGEST_READING_EMBEDDED if is_embedded else LONGEST_READING)
-        good: list[Row] = []
-        bad: list[tuple[int, Mapping[str, str]]] = []
-        around, is_end = self._around(), True
-        for record in self._records(kept, plan, offset):
-            if plan.limit is not None and count >= plan.limit:
-                break
-            number, offset = number + 1, record.end
-            if number > 1 and not record.is_blank:
-                count += 1
-                _sort(plan, number, record, around, good, bad)
-            if len(good) + len(bad) >= ROWS_AT_ONCE or time.monotonic() > until:
-                is_end = False
-                break
-        if count > MOST_ROWS:
+    def _read(
+        self, kept: Import, job: Job, rows: Rows | None, meanwhile: AbstractContextManager[None]
+    ) -> Progress:
+        """Stage the next rows; if nobody has read them yet, they are read here."""
+        rows = rows or ImportReading(self.session, self.resources).next_rows(kept.id, job.payload)
+        assert rows is not None, "who calls has just read the import"
+        if rows.count > MOST_ROWS:
             return Progress(job.done, job.total, {"phase": DISCARD})
-        self._keep(kept, good, bad, around)
-        place = {"row": number, "offset": offset, "read": count}
-        total = count if is_end else max(plan.limit or plan.lines, count)
-        return Progress(count, total, {**place, "phase": PUBLISH if is_end else READ})
-
-    def _records(self, kept: Import, plan: ImportPlan, offset: int) -> Iterator[Record]:
-        """The records from a place in the file on."""
-        blocks = self._blocks(kept.id, offset // BLOCK, offset % BLOCK)
-        return records(lines(blocks, plan.encoding, offset), plan.delimiter)
-
-    def _blocks(self, identifier: str, number: int, begin: int) -> Iterator[bytes]:
-        where = ImportBlock.import_id == identifier
-        while True:
-            statement = select(ImportBlock.content).where(where, ImportBlock.number == number)
-            content = self.session.scalar(statement)
-            if content is None:
-                return
-            yield unpack(content)[begin:]
-            number, begin = number + 1, 0
-
-    def _around(self) -> Around:
-        workflow = WorkflowService(self.session, self.resources).in_force().workflow
-        return Around(
-            region=workflow.default_region,
-            allow_test_addresses=self.resources.settings.is_development,
-            pipeline=PipelineStages(self.session, self.resources).in_force(),
-            now=self.resources.clock.now(),
-        )
+        # What a power cut might take back it takes with the place of the job, kept beside it; the
+        # unit that publishes waits for the disk, and so for all that was written before it.
+        dont_wait_for_disk(self.session)
+        self._keep(kept, rows, meanwhile)
+        plan = ImportPlan.from_plain(kept.plan)
+        total = rows.count if rows.is_end else max(plan.limit or plan.lines, rows.count)
+        phase = PUBLISH if rows.is_end else READ
+        return Progress(rows.count, total, {**rows.place, "phase": phase})
 
     # Staging
 
-    def _keep(
-        self,
-        kept: Import,
-        good: Sequence[Row],
-        bad: list[tuple[int, Mapping[str, str]]],
-        around: Around,
-    ) -> None:
+    def _keep(self, kept: Import, rows: Rows, meanwhile: AbstractContextManager[None]) -> None:
         """What was read, where nobody sees it yet: new leads, news of known ones, refusals."""
-        plan = ImportPlan.from_plain(kept.plan)
+        plan, good, bad = ImportPlan.from_plain(kept.plan), rows.good, list(rows.bad)
         seen, known = self._met(kept, [row.email_key for row in good if row.email_key])
         unique: list[Row] = []
         for row in good:
@@ -242,7 +209,8 @@ class ImportService:
             kept, [(row, known[row.email_key]) for row in unique if row.email_key in known]
         )
         new = [row for row in unique if row.email_key not in known]
-        self._insert(kept, new, around)
+        with meanwhile:
+            self._insert(kept, new, rows.around)
         self._explain(kept, bad)
         kept.imported += len(new)
         kept.updated += len(unique) - len(new)
@@ -299,12 +267,16 @@ class ImportService:
         known: dict[Any, int] = {}
         if not keys:
             return seen, known
-        named = is_one_of(self.session, Lead.email_key, keys)
         mine = Lead.import_id == kept.id
         for key, lead_id, is_mine in self.session.execute(
-            select(Lead.email_key, Lead.id, func.coalesce(mine, False))
-            .where(named, or_(mine, and_(*is_visible())))
-            .order_by(Lead.id)
+            each_of(
+                self.session,
+                Lead.email_key,
+                keys,
+                select(Lead.email_key, Lead.id, func.coalesce(mine, False))
+                .where(or_(mine, and_(*is_visible())))
+                .order_by(Lead.id),
+            )
         ):
             if is_mine:
                 seen.add(key)
@@ -320,21 +292,21 @@ class ImportService:
         """New leads with their facts and scores; nobody hears of these facts one by one."""
         if not rows:
             return
-        leads = [lead_of(kept, row, around) for row in rows]
+        texts = [Written(dumps(row.attributes)) for row in rows]
+        leads = [lead_of(kept, *one, around) for one in zip(rows, texts, strict=True)]
         ids = next_ids(self.session, Lead, len(leads))
         values = ((lead_id, *lead.values()) for lead_id, lead in zip(ids, leads, strict=True))
         insert_many(self.session, Lead, ("id", *leads[0]), values)
+        told = LeadFacts(kept, around.now)
         facts = (
-            fact
-            for lead_id, row, lead in zip(ids, rows, leads, strict=True)
-            for fact in facts_of(kept, row, lead, lead_id, around.now)
+            fact for one in zip(rows, leads, ids, texts, strict=True) for fact in told.of(*one)
         )
         outbox.record_heard(self.session, facts)
         FirstScores(self.session, self.resources).store(
             around.pipeline,
             [
-                FirstSeen(lead_id, lead["stage"], lead["staff_size"], lead["attributes"])
-                for lead_id, lead in zip(ids, leads, strict=True)
+                FirstSeen(lead_id, lead["stage"], lead["staff_size"], row.attributes)
+                for lead_id, lead, row in zip(ids, leads, rows, strict=True)
             ],
         )
 
@@ -422,18 +394,3 @@ class ImportService:
     def _audit(self, actor: str, action: str, identifier: str, detail: dict[str, Any]) -> None:
         accounts = AccountService(self.session, self.resources)
         accounts.audit(actor, action, f"import {identifier}", detail)
-
-
-def _sort(
-    plan: ImportPlan,
-    number: int,
-    record: Record,
-    around: Around,
-    good: list[Row],
-    bad: list[tuple[int, Mapping[str, str]]],
-) -> None:
-    """A record to those that can be kept, or to the others with the reason."""
-    try:
-        good.append(read_row(plan, number, record, around))
-    except RowRefused as refused:
-        bad.append((number, refused.problems))

@@ -20,6 +20,8 @@ LARGEST_ATTRIBUTES = 16_000
 MOST_FEATURES = 50
 # Beside what was typed they fill a column of what is compared.
 _CONTACTS = ("email", "phone")
+# Fields that are more than a text.
+CHECKED = frozenset((*_CONTACTS, "features_interested"))
 
 
 @dataclass
@@ -52,7 +54,9 @@ def read_profile(
         if isinstance(value, str) and not value.strip():
             continue
         try:
-            _read_one(change, name, value, region, allow_test_addresses)
+            read_field(
+                change, name, value, region=region, allow_test_addresses=allow_test_addresses
+            )
         except ValueError as error:
             problems[name] = [str(error)]
     if change.attributes and len(json.dumps(change.attributes)) > LARGEST_ATTRIBUTES:
@@ -75,9 +79,10 @@ def _problem_of_name(name: str) -> str | None:
     return None
 
 
-def _read_one(
-    change: ProfileChange, name: str, value: Any, region: str, allow_test_addresses: bool
+def read_field(
+    change: ProfileChange, name: str, value: Any, *, region: str, allow_test_addresses: bool
 ) -> None:
+    """What a caller says in one field, added to the change; ValueError says what it cannot be."""
     if name not in PROFILE_FIELDS:
         change.attributes[name] = _attribute(value)
         return

@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 import time
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from jobs.tasks import Worker
+from database import each_of
+from jobs.importing import Importing
+from jobs.tasks import Prepared, Worker
 from models import Lead
-from services import import_service
+from services import import_reading
+from services.import_reading import ImportReading
 from tests.api.conftest import Caller, refused
 from tests.shared_data import shared_file
 
@@ -294,7 +298,7 @@ def test_a_form_sent_twice_with_one_key_is_one_import(api: Caller) -> None:
 
 
 def test_good_rows_come_into_sight_together(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_service, "ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(import_reading, "ROWS_AT_ONCE", 100)
     rows = "".join(f"Lead {n},lead{n}@example.com\n" for n in range(400))
     reply = send(api, "name,email\n" + rows)
     seen, worker = [], Worker(api.resources)
@@ -324,7 +328,7 @@ class Killed(BaseException):
 def test_a_killed_job_goes_on_without_doubling(
     api: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_service, "ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(import_reading, "ROWS_AT_ONCE", 100)
     rows = "".join(f"Lead {n},lead{n}@example.com,{n},won\n" for n in range(500))
     known = "Known,known@example.com,1,won\n"
     bring_in(api, "name,email,n,result\n" + known, mapping=MAPPING)
@@ -483,6 +487,9 @@ def test_the_first_scores_are_those_of_any_later_look(api: Caller) -> None:
 def test_a_text_that_looks_like_nothing_stays_a_text(api: Caller) -> None:
     odd = [
         "\\N",
+        "\\",
+        "a\\tb",
+        "a\tb\tc",
         "NULL",
         'a "quoted" word',
         "two\nlines\r\nand a third",
@@ -501,3 +508,89 @@ def test_a_text_that_looks_like_nothing_stays_a_text(api: Caller) -> None:
     with api.unit() as services:
         kept = services.session.scalars(select(Lead.attributes).order_by(Lead.name))
         assert [one["remark"] for one in kept] == odd
+
+
+def test_attributes_are_refused_together_only_where_they_are_too_large(lite: Caller) -> None:
+    names = [f"c{n}" for n in range(20)]
+    plain, wide = ["x" * 700] * 20, ["\U0001f600" * 65] * 20
+
+    def row(cells: list[str], name: str) -> str:
+        return ",".join((name, *cells)) + "\n"
+
+    table = ",".join(("name", *names)) + "\n" + row(plain, "A") + row(wide, "B")
+    # A letter beyond the first plane is written in twelve signs, so that few of them are many.
+    more = row([*plain[:-1], "x" * 999], "C") + row([*wide[:-1], "\U0001f600" * 90], "D")
+    result = bring_in(lite, table + more + row(["x" * 999] * 20, "E"))
+
+    kept = {name: lead["attributes"] for name, lead in leads(lite).items()}
+    told = {row for row, *_ in rejected(lite, result)}
+    for number, name in enumerate("ABCDE", start=2):
+        if name in kept:
+            assert len(json.dumps(kept[name])) <= 16_000
+        else:
+            assert str(number) in told
+    assert set(kept) == {"A", "B", "C"} and told == {"5", "6"}
+
+
+def test_who_goes_on_after_another_reads_the_rows_that_come_next(
+    api: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_reading, "ROWS_AT_ONCE", 50)
+    rows = "".join(f"Lead {n},lead{n}@example.com\n" for n in range(400))
+    reply = send(api, "name,email\n" + rows)
+    first, second = (
+        Worker(api.resources, {"leads.import": Prepared(Importing().prepare)}) for _ in range(2)
+    )
+
+    # In turns: what each has read ahead is old when it comes to the job again.
+    for worker in [first, first, second, second, first, second, first, first, second] * 3:
+        worker.work(stopping=lambda: True)
+
+    result = job_of(api, reply)["result"]
+    assert (result["imported"], result["rejected"]) == (400, 0)
+    assert api.rows("SELECT count(*), count(DISTINCT email) FROM leads") == [(400, 400)]
+
+
+def test_what_cannot_be_read_ahead_is_read_when_it_is_due(
+    api: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_reading, "ROWS_AT_ONCE", 100)
+    read = ImportReading.next_rows
+
+    def fail_elsewhere(self: ImportReading, *place: Any) -> Any:
+        if threading.current_thread() is not here:
+            raise RuntimeError("the reading thread fell over")
+        return read(self, *place)
+
+    here = threading.current_thread()
+    monkeypatch.setattr(ImportReading, "next_rows", fail_elsewhere)
+    rows = "".join(f"Lead {n},lead{n}@example.com\n" for n in range(400))
+
+    assert bring_in(api, "name,email\n" + rows)["imported"] == 400
+
+
+def test_e_mails_are_looked_up_one_by_one_in_a_table_that_is_being_filled(api: Caller) -> None:
+    with api.unit() as services:
+        keys = [f"lead{n}@example.com" for n in range(300)]
+        found = select(Lead.email_key, Lead.id).where(Lead.deleted_at.is_(None)).order_by(Lead.id)
+        asked = each_of(services.session, Lead.email_key, keys, found)
+        asked = asked.compile(
+            services.session.connection().engine, compile_kwargs={"literal_binds": True}
+        )
+        now = api.resources.clock.now()
+        values = [
+            {"email_key": f"lead{n}@example.com", "source": "x", "created_at": now}
+            | {"updated_at": now, "last_activity_at": now}
+            for n in range(3000)
+        ]
+        services.session.execute(insert(Lead), values)
+
+        is_server = services.session.connection().dialect.name == "postgresql"
+        explain = "EXPLAIN" if is_server else "EXPLAIN QUERY PLAN"
+        said = services.session.connection().exec_driver_sql(
+            f"{explain} {asked}".replace("%", "%%")
+        )
+        plan = "\n".join(" ".join(map(str, line)) for line in said)
+
+    assert "ix_leads_email_key" in plan
+    assert "Seq Scan on leads" not in plan and "SCAN leads\n" not in plan

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 import unicodedata
+from collections.abc import Iterator
 
+import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import matching
-from engine.matching import parse_email, parse_phone
+from engine.matching import Phone, parse_email, parse_phone
 from lib.text import fold
 
 LETTERS = "abyzABYZ019._+-"
@@ -72,3 +75,45 @@ def test_a_plain_number_reads_as_any_other(text: str) -> None:
     assert (phone is not None) == bool(could_be)
     if phone is not None:
         assert phone == matching.Phone(typed, matching._e164(re.split("[ex#]", folded)[0], "IN"))
+
+
+def _as_the_library_reads(number: str) -> str | None:
+    """A number that names its country, in E.164, by the library's own reader alone."""
+    try:
+        parsed = phonenumbers.parse(number, "IN")
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _numbers_of_the_world() -> Iterator[str]:
+    """Numbers of every country and kind, nearly right ones, and any digits behind every code."""
+    dice = random.Random(20261121)
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        for kind in (0, 1, 3, 6):
+            if example := phonenumbers.example_number_for_type(region, kind):
+                number = phonenumbers.format_number(example, 1)
+                yield number
+                place = dice.randrange(1, len(number))
+                yield f"{number[:place]}{dice.randrange(10)}{number[place + 1:]}"
+    for code in sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE):
+        for _ in range(40):
+            first, rest = dice.choice(("", "0", "1", "8", "9")), dice.randrange(10**9)
+            yield f"+{code}{dice.choice(('', ' ', '-'))}{first}{rest >> dice.randrange(12)}"
+    yield from (f"+{dice.randrange(10 ** dice.randrange(6, 16))}" for _ in range(2000))
+
+
+def test_a_number_that_names_its_country_is_what_the_library_reads_in_it() -> None:
+    numbers = [one for one in _numbers_of_the_world() if parse_phone(one, "IN") is not None]
+
+    differ = [
+        (one, found)
+        for one in numbers
+        if (found := parse_phone(one, "IN")) != Phone(one, _as_the_library_reads(one))
+    ]
+
+    assert differ == []
+    assert sum(parse_phone(one, "IN") != Phone(one, None) for one in numbers) > 800
+    assert len(numbers) > 10_000
