@@ -159,6 +159,13 @@ class Lead(Base):
             sqlite_where=text("outcome IS NULL AND deleted_at IS NULL"),
             postgresql_include=_OF_OPEN_LEADS,
         ),
+        # Who wakes when; most leads never rest.
+        Index(
+            "ix_leads_snoozed_until",
+            "snoozed_until",
+            postgresql_where=text("snoozed_until IS NOT NULL"),
+            sqlite_where=text("snoozed_until IS NOT NULL"),
+        ),
         Index(
             "ix_leads_import_id",
             "import_id",

@@ -56,28 +56,10 @@ class CalendarService:
 
     # Reading
 
-    def entries(
-        self, start: datetime, end: datetime, *, of: str | None = None
-    ) -> list[CalendarEntry]:
-        """All that lies between two moments, the earliest first; `of` one person alone."""
-        between = (FollowUp.due_at >= start, FollowUp.due_at < end)
-        found = self._follow_ups(_joined(of).where(*between))
-        return sorted([*found, *self._wakes(start, end, of)], key=lambda one: (one.at, one.id))
-
-    def overdue(self, *, of: str | None = None) -> list[CalendarEntry]:
-        """The follow-ups whose moment has passed and that nobody has finished."""
-        now = self.resources.clock.now()
-        # What was planned for a lead that is won or lost by now waits for nobody.
-        late = (FollowUp.due_at <= now, FollowUp.done_at.is_(None), Lead.outcome.is_(None))
-        return self._follow_ups(_joined(of).where(*late))
-
     def find_entry(self, lead_id: int, follow_up_id: int) -> CalendarEntry:
         """One follow-up; NotFound where the lead has none of this id."""
-        one = (FollowUp.id == follow_up_id, FollowUp.lead_id == lead_id)
-        found = self._follow_ups(_joined(None).where(*one))
-        if not found:
-            raise NotFound("This lead has no such follow-up.", code="unknown_follow_up")
-        return found[0]
+        row, lead = self._row(lead_id, follow_up_id)
+        return _entry(row, lead, self.resources.clock.now())
 
     def file_of(self, lead_id: int, follow_up_id: int) -> bytes:
         """A follow-up as a file that any calendar opens."""
@@ -188,26 +170,10 @@ class CalendarService:
 
     def _row(self, lead_id: int, follow_up_id: int) -> tuple[FollowUp, Lead]:
         one = (FollowUp.id == follow_up_id, FollowUp.lead_id == lead_id)
-        found = self.session.execute(_joined(None).where(*one)).one_or_none()
+        found = self.session.execute(_joined().where(*one)).one_or_none()
         if found is None:
             raise NotFound("This lead has no such follow-up.", code="unknown_follow_up")
         return found[0], found[1]
-
-    def _follow_ups(self, statement: Select[FollowUp, Lead]) -> list[CalendarEntry]:
-        now = self.resources.clock.now()
-        ordered = statement.order_by(FollowUp.due_at, FollowUp.id).limit(MOST_ENTRIES)
-        return [_entry(row, lead, now) for row, lead in self.session.execute(ordered)]
-
-    def _wakes(self, start: datetime, end: datetime, of: str | None) -> list[CalendarEntry]:
-        wanted = [Lead.snoozed_until >= start, Lead.snoozed_until < end, *is_visible()]
-        if of is not None:
-            wanted.append(Lead.assigned_to == of)
-        rows = self.session.scalars(select(Lead).where(*wanted).limit(MOST_ENTRIES))
-        return [
-            CalendarEntry(WAKE, 0, one.id, one.snoozed_until, one.name, one.company, None, None)
-            for one in rows
-            if one.snoozed_until is not None
-        ]
 
 
 def whose(email: str) -> ColumnElement[bool]:
@@ -223,9 +189,8 @@ def _may_read(person: Person, owner: str | None) -> bool:
     return is_theirs and may(role, Permission.LEADS_PERSONAL)
 
 
-def _joined(of: str | None) -> Select[FollowUp, Lead]:
-    found = select(FollowUp, Lead).join(Lead, Lead.id == FollowUp.lead_id).where(*is_visible())
-    return found if of is None else found.where(whose(of))
+def _joined() -> Select[FollowUp, Lead]:
+    return select(FollowUp, Lead).join(Lead, Lead.id == FollowUp.lead_id).where(*is_visible())
 
 
 def _entry(row: FollowUp, lead: Lead, now: datetime) -> CalendarEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -48,6 +49,28 @@ def test_the_calendar_is_accessible_and_its_own_policy_refuses_nothing(
         page.goto(path)
         assert flaws(page) == [] and not is_wider_than_its_window(page), path
     assert said == []
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_a_crowded_day_tells_how_many_there_are_and_opens_whole(
+    build: Any, size: dict[str, int]
+) -> None:
+    house = build()
+    lead, _ = follow_up(house, tuesday())
+    with house.office.unit() as services:
+        for minute in range(1, 40):
+            at = tuesday() + timedelta(minutes=minute)
+            services.diary.set_follow_up(lead, at, actor="x")
+    page = house.enter("Sam", "sales", size)
+    page.goto("/console/calendar")
+
+    more = page.locator(".fc-event.is-more")
+    expect(more).to_have_text(re.compile(r"\+(36|10) more"))
+    assert flaws(page) == [] and not is_wider_than_its_window(page)
+    more.get_by_text("more").click()
+
+    expect(page.locator(".fc-listDay-view .fc-event")).to_have_count(40)
+    assert flaws(page) == [] and not is_wider_than_its_window(page)
 
 
 def test_an_entry_is_dragged_to_another_day_and_back_by_undo(build: Any) -> None:

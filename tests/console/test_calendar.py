@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from icalendar import Calendar
@@ -129,6 +130,65 @@ def test_sales_sees_its_own_follow_ups_and_others_nothing(ours: Office) -> None:
         assert sam.post(f"{path}/{action}", form).status_code in (404, 409), action
     assert due_at(ours, number) == SOON
     assert "Hers" not in ours.alice.text("/console/calendar", whose="mine")
+
+
+def test_a_crowded_day_is_counted_and_shows_its_first_entries(ours: Office) -> None:
+    mine = ours.enter_lead(name="Mine", assigned_to="sam@example.com")
+    hers = ours.enter_lead(name="Hers", assigned_to="sue@example.com")
+    for minute in range(18):
+        follow_up(ours, mine if minute < 17 else hers, SOON + timedelta(minutes=minute))
+    with ours.unit() as services:
+        services.pipeline.snooze(mine, SOON + timedelta(hours=3), actor="x")
+    range_ = {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"}
+
+    month = ours.sam.get("/console/calendar/events", **range_).json
+    everybodys = ours.alice.get("/console/calendar/events", **range_).json
+    week = {"start": "2026-11-16T00:00:00Z", "end": "2026-11-23T00:00:00Z"}
+    page = ours.sam.get("/console/calendar").text
+    (link,) = re.findall(r'href="([^"]+)"[^>]*aria-label="Show all of Sunday, 22 November', page)
+    whole = ours.sam.get(html.unescape(link).partition("#")[0]).text
+
+    assert [one["title"] for one in month] == ["Mine"] * 4 + ["+14 more"]
+    assert [one["start"][11:] for one in month] == ["09:00", "09:01", "09:02", "09:03", "09:03"]
+    assert everybodys[-1]["title"] == "+15 more"
+    assert len(ours.sam.get("/console/calendar/events", **week).json) == 18
+    assert page.count('class="agenda-line"') == 15 and "3 more on this day" in plain(page)
+    assert whole.count('class="agenda-line"') == 18 and "Mine wakes up" in plain(whole)
+    assert "Hers" not in whole and "more on this day" not in whole
+
+
+def test_overdue_follow_ups_are_counted_and_shown_bit_by_bit(ours: Office) -> None:
+    lead = ours.enter_lead(name="Lena Lead", assigned_to="sam@example.com")
+    for minute in range(11):
+        follow_up(ours, lead, START - timedelta(minutes=minute + 1))
+
+    page = ours.sam.get("/console/calendar").text
+    (link,) = re.findall(r'href="([^"]+)"[^>]*>Show more of them', page)
+    more = ours.sam.get(html.unescape(link).partition("#")[0]).text
+
+    assert page.count("is-overdue") == 0 and page.count('class="agenda-line"') == 8
+    assert "Overdue 11" in plain(page) and "3 more wait." in plain(page)
+    assert more.count('class="agenda-line"') == 11 and "more wait" not in more
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Auckland"])
+def test_a_day_is_one_of_the_readers_own_calendar(ours: Office, zone: str) -> None:
+    lead = ours.enter_lead(name="Lena Lead", assigned_to="sam@example.com")
+    here = ZoneInfo(zone)
+    nights = [
+        datetime(2026, 11, day, hour, 59, tzinfo=here) for day in (23, 24) for hour in (0, 23)
+    ]
+    for at in nights:
+        follow_up(ours, lead, at)
+    sam = ours.sam
+    live_in(ours, "Sam", zone)
+
+    page = sam.text("/console/calendar")
+    cut = {"start": "2026-11-24T00:00:00Z", "end": "2026-11-25T00:00:00Z"}
+
+    assert re.findall(r"(\d+) November 2026 00:59 Lena .*? 23:59", page) == ["23", "24"]
+    found = [one["start"] for one in sam.get("/console/calendar/events", **cut).json]
+    assert found == ["2026-11-24T00:59", "2026-11-24T23:59"]
 
 
 @pytest.mark.parametrize(

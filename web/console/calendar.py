@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import marshmallow
@@ -13,7 +11,9 @@ from flask import Response, jsonify, make_response, url_for
 from marshmallow import fields, validate
 
 import errors
+from engine.periods import Period
 from engine.policy import Permission
+from services.calendar_days import CalendarDays, Day
 from services.calendar_service import WAKE, CalendarEntry
 from web.console import masking
 from web.console.frame import POLICY, Pages, me, read_query, show
@@ -21,8 +21,14 @@ from web.console.wording import local_input, time_zone
 from web.unit_of_work import resources, services
 
 EVERYBODY, MINE = "everybody", "mine"
-DAYS_LISTED = 14
+DAYS_LISTED, MOST_DAYS_LISTED = 14, 31
 LONGEST_RANGE = timedelta(days=100)
+# Of each day so many entries are listed where several days are, and where it is one alone.
+LISTED_OF_A_DAY, WHOLE_DAY = 15, 1000
+# Of the overdue ones so many are seen at first, with each further click, and at most.
+LATE_FIRST, LATE_MORE, MOST_LATE = 8, 100, 1000
+# Of each day so many are drawn: in a day, in a week, in whatever is longer.
+MOST_OF_A_DAY = ((1, WHOLE_DAY), (7, 30), (1000, 4))
 
 pages = Pages("calendar", __name__)
 
@@ -37,6 +43,13 @@ class CalendarQuery(marshmallow.Schema):
 
     since = fields.Date(data_key="from", load_default=None)
     whose = fields.String(load_default=None, validate=validate.OneOf([EVERYBODY, MINE]))
+
+
+class AgendaQuery(CalendarQuery):
+    """How many days are listed, and how many of what is overdue."""
+
+    days = fields.Integer(load_default=DAYS_LISTED, validate=validate.Range(1, MOST_DAYS_LISTED))
+    late = fields.Integer(load_default=LATE_FIRST, validate=validate.Range(1, MOST_LATE))
 
 
 class RangeQuery(CalendarQuery):
@@ -63,29 +76,35 @@ def calendar() -> Response:
 def events() -> Response:
     """What lies between two moments, for the calendar component."""
     said = read_query(RangeQuery)
-    start, end = _moment(said["start"]), _moment(said["end"])
+    start, end = _wall(said["start"]), _wall(said["end"])
     if not timedelta(0) < end - start <= LONGEST_RANGE:
         raise errors.invalid_field("end", "The calendar shows up to a hundred days at once.")
-    found = services().calendar.entries(start, end, of=_of(said["whose"]))
-    return jsonify([_event(one) for one in found])
+    period = Period(start.date(), (end - timedelta(microseconds=1)).date(), time_zone())
+    days = period.days
+    most = next(most for longest, most in MOST_OF_A_DAY if days <= longest)
+    found = services().make(CalendarDays).find(period, most=most, of=_of(said["whose"]))
+    return jsonify([one for day in found for one in _events(day, said["whose"])])
 
 
 def calendar_context() -> dict[str, Any]:
     """What the page shows below the calendar."""
-    said = read_query(CalendarQuery)
+    said = read_query(AgendaQuery)
     here = resources().clock.now().astimezone(time_zone())
-    first = _day(said["since"]) or here.date()
-    start, end = _midnight(first), _midnight(first + timedelta(days=DAYS_LISTED))
-    ours, of = services().calendar, _of(said["whose"])
-    listed = [one for one in ours.entries(start, end, of=of) if not one.is_done]
-    overdue = ours.overdue(of=of)
-    late = {one.id for one in overdue}
+    first, length = _day(said["since"]) or here.date(), said["days"]
+    ours, of = services().make(CalendarDays), _of(said["whose"])
+    most = WHOLE_DAY if length == 1 else LISTED_OF_A_DAY
+    period = Period(first, first + timedelta(days=length - 1), time_zone())
+    overdue, late = ours.overdue(most=said["late"], of=of)
     return {
         "overdue": overdue,
-        "days": by_day([one for one in listed if one.kind == WAKE or one.id not in late]),
+        "late": late,
+        "more_late": min(said["late"] + LATE_MORE, MOST_LATE) if len(overdue) < late else None,
+        "days": ours.find(period, most=most, of=of, is_waiting=True),
         "first": first,
-        "earlier": first - timedelta(days=DAYS_LISTED),
-        "later": first + timedelta(days=DAYS_LISTED),
+        "last": period.last,
+        "length": length,
+        "earlier": first - timedelta(days=length),
+        "later": first + timedelta(days=length),
         "whose": said["whose"] or EVERYBODY,
         "now": f"{here:%Y-%m-%dT%H:%M:%S}",
         "zone": str(time_zone()),
@@ -93,15 +112,6 @@ def calendar_context() -> dict[str, Any]:
         "writes": me().may(Permission.LEADS_WRITE),
         "feeds": services().calendar_feeds.list_all(me().person_id),
     }
-
-
-def by_day(entries: Sequence[CalendarEntry]) -> list[tuple[date, list[CalendarEntry]]]:
-    """The entries under the days of the reader's own calendar."""
-
-    def its_day(entry: CalendarEntry) -> date:
-        return entry.at.astimezone(time_zone()).date()
-
-    return [(one, list(found)) for one, found in groupby(entries, its_day)]
 
 
 def _of(whose: str | None) -> str | None:
@@ -113,15 +123,30 @@ def _day(wanted: date | None) -> date | None:
     return wanted if wanted and 1900 < wanted.year < 9000 else None
 
 
-def _midnight(wanted: date) -> datetime:
-    return datetime.combine(wanted, time(), tzinfo=time_zone()).astimezone(UTC)
-
-
-def _moment(said: datetime) -> datetime:
-    """The moment of a wall clock in the reader's zone, whatever zone was written beside it."""
+def _wall(said: datetime) -> datetime:
+    """A wall clock of the reader's, whatever zone was written beside it."""
     if not 1900 < said.year < 9000:
         raise errors.invalid_field("start", "The calendar does not go that far.")
-    return said.replace(tzinfo=time_zone()).astimezone(UTC)
+    return said.replace(tzinfo=None)
+
+
+def _events(day: Day, whose: str | None) -> list[dict[str, Any]]:
+    """The entries of a day, and behind the last of them how many more there are."""
+    shown = [_event(one) for one in day.entries]
+    if day.more:
+        query: dict[str, Any] = {"whose": whose, "days": 1, "from": day.date}
+        path = url_for("console_calendar.calendar", **query)
+        more = {
+            "id": f"more-{day.date}",
+            "title": f"+{day.more:,} more",
+            "start": shown[-1]["start"],
+            "url": f"{path}#agenda",
+            "editable": False,
+            "classNames": ["is-more"],
+            "extendedProps": {"note": "", "rank": 1},
+        }
+        shown.append(more)
+    return shown
 
 
 def _event(entry: CalendarEntry) -> dict[str, Any]:
@@ -139,7 +164,7 @@ def _event(entry: CalendarEntry) -> dict[str, Any]:
         "url": path,
         "editable": not is_wake and not entry.is_done and me().may(Permission.LEADS_WRITE),
         "classNames": [_look(entry)],
-        "extendedProps": {"note": masking.typed(entry.note) or ""},
+        "extendedProps": {"note": masking.typed(entry.note) or "", "rank": 0},
     }
 
 

@@ -1,5 +1,5 @@
 // The calendar: month, week, day and list; an entry is dragged to another moment.
-import { Calendar, type EventDropArg } from "@fullcalendar/core";
+import { Calendar, type EventClickArg, type EventDropArg } from "@fullcalendar/core";
 import dayGridPlugin from "@fullcalendar/daygrid";
 import interactionPlugin from "@fullcalendar/interaction";
 import listPlugin from "@fullcalendar/list";
@@ -29,14 +29,12 @@ export function start(element: HTMLElement): void {
     },
     // Its icons are letters of a font, which a screen reader reads out; so is that of its window.
     buttonIcons: false,
-    moreLinkClick: "day",
     buttonText: { prev: "‹", next: "›", today: "Today", month: "Month", week: "Week", day: "Day", list: "List" },
     firstDay: 1,
     height: "auto",
     nowIndicator: true,
-    dayMaxEvents: 4,
-    // It says whether it is open, which only a button may.
-    moreLinkDidMount: ({ el }) => el.setAttribute("role", "button"),
+    // How many more there are stands behind the entries of a crowded day, told by the server.
+    eventOrder: "start,rank,title",
     scrollTime: "08:00:00",
     slotMinTime: "06:00:00",
     slotMaxTime: "22:00:00",
@@ -47,10 +45,13 @@ export function start(element: HTMLElement): void {
     eventTimeFormat: { hour: "2-digit", minute: "2-digit", hour12: false },
     slotLabelFormat: { hour: "2-digit", minute: "2-digit", hour12: false },
     noEventsText: "Nothing is planned here.",
+    // A month holds the first entries of a day only; its day must be asked for.
+    lazyFetching: false,
     events: (wanted, show, fail) => void load(element, wanted.startStr, wanted.endStr).then(show, fail),
     eventDidMount: ({ event, el }) => {
       if (event.extendedProps.note) el.title = String(event.extendedProps.note);
     },
+    eventClick: (clicked) => showDay(calendar, clicked),
     eventDrop: (dropped) => void move(dropped),
     dateClick: ({ dateStr }) => open(element.dataset.new, dateStr),
   });
@@ -67,6 +68,13 @@ async function load(element: HTMLElement, start: string, end: string): Promise<o
   if (elsewhere) window.location.assign(elsewhere);
   if (!reply.ok) throw new Error("no entries");
   return (await reply.json()) as object[];
+}
+
+/** All entries of a crowded day as a list; where that is cut as well, the page below shows them. */
+function showDay(calendar: Calendar, { event, view, jsEvent }: EventClickArg): void {
+  if (!event.extendedProps.rank || view.type === "listDay" || !event.start) return;
+  jsEvent.preventDefault();
+  calendar.changeView("listDay", event.start);
 }
 
 async function move({ event, revert }: EventDropArg): Promise<void> {
