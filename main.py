@@ -64,6 +64,7 @@ from web.console import workflow as console_workflow
 from web.console import workflow_draft as console_workflow_draft
 from web.console import workflow_try as console_workflow_try
 from web.console import workflow_typed as console_workflow_typed
+from web.console import workspace as console_workspace
 from web.widget import chat, files, shop, told
 
 BLUEPRINTS = (
@@ -119,6 +120,7 @@ PAGES = (
     (console_workflow_draft.pages, ""),
     (console_workflow_try.pages, ""),
     (console_workflow_typed.pages, ""),
+    (console_workspace.pages, ""),
 )
 
 # Seconds that Ctrl-C waits for messages that are being sent; their leases outlive us.

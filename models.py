@@ -436,8 +436,9 @@ class Campaign(Base):
     description: Mapped[str | None] = mapped_column(Text)
     starts_on: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ends_on: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # Leads, or won deals, that it is to bring.
+    # How much it is to bring, and of what: leads, qualified, won or value.
     goal: Mapped[int | None] = mapped_column(Integer)
+    goal_of: Mapped[str] = mapped_column(String(16), default="leads", server_default="leads")
     # New leads of the campaign go to its agents in turn.
     routes: Mapped[bool] = mapped_column(Boolean, default=False)
     created_by: Mapped[str] = mapped_column(String(255))

@@ -73,6 +73,12 @@ def zone(name: str | None) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def zone_places() -> list[tuple[str, str]]:
+    """Time zones by the names people know; old names and pure offsets are left out."""
+    places = sorted(name for name in _zone_names() if _is_place(name))
+    return [(name, name.replace("_", " ")) for name in places]
+
+
 def day_range(
     from_: str | None, to: str | None, zone_name: str | None = None
 ) -> tuple[datetime | None, datetime | None]:
@@ -92,6 +98,11 @@ def day_range(
 @lru_cache(maxsize=1)
 def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+def _is_place(name: str) -> bool:
+    area = name.partition("/")[0]
+    return "/" in name and area not in ("Etc", "SystemV", "US", "posix", "right")
 
 
 def _bound(name: str, text: str | None, local: ZoneInfo, *, days: int) -> datetime | None:

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from engine.campaign_pace import Standing, standing
+from engine.campaign_pace import GoalOf, Standing, standing
+from engine.money import money
 from engine.policy import Role
 from engine.rates import Share
 from engine.routing import HEAVIEST
@@ -21,8 +22,9 @@ from services.account_service import AccountService
 from services.figure_scope import count_if
 from services.lead_visibility import is_visible
 from services.resources import Resources
+from services.workspace_service import WorkspaceService
 
-FIELDS = ("name", "description", "starts_on", "ends_on", "goal", "routes")
+FIELDS = ("name", "description", "starts_on", "ends_on", "goal", "goal_of", "routes")
 # An open lead to which nothing happened for so long stands still.
 STAGNANT = timedelta(days=14)
 # The leads of a campaign carry its name; so many are renamed with it, in one short statement.
@@ -58,6 +60,15 @@ class Health:
         """Leads whose sale has not ended."""
         return self.leads - self.won - self.lost
 
+    def done(self, of: GoalOf) -> float:
+        """How much there is of what a goal may be of."""
+        return {
+            GoalOf.LEADS: self.leads,
+            GoalOf.QUALIFIED: self.qualified,
+            GoalOf.WON: self.won,
+            GoalOf.VALUE: self.won_value,
+        }[of]
+
     @property
     def qualification(self) -> Share:
         """Leads classed SQL, of all."""
@@ -79,6 +90,7 @@ class View:
     starts_on: datetime | None
     ends_on: datetime | None
     goal: int | None
+    goal_of: str
     routes: bool
     created_by: str
     created_at: datetime
@@ -86,6 +98,11 @@ class View:
     agents: Sequence[Agent]
     health: Health
     pace: Standing
+
+    @property
+    def done(self) -> float:
+        """How much of what the goal is of there is."""
+        return self.health.done(GoalOf(self.goal_of))
 
 
 class CampaignService:
@@ -183,6 +200,9 @@ class CampaignService:
         values = {name: data.get(name) for name in FIELDS}
         values["name"] = str(values["name"] or "").strip()
         values["routes"] = bool(values["routes"])
+        values["goal_of"] = values["goal_of"] or str(GoalOf.LEADS)
+        if values["goal_of"] not in tuple(GoalOf):
+            raise invalid_field("goal_of", "Choose what the goal is of.")
         if not values["name"]:
             raise invalid_field("name", "A campaign needs a name.")
         starts, ends = values["starts_on"], values["ends_on"]
@@ -235,6 +255,7 @@ class CampaignService:
         detail = {
             "name": values["name"],
             "goal": values["goal"],
+            "goal_of": values["goal_of"],
             "routes": values["routes"],
             "agents": {str(one): weight for one, weight in sorted(agents.items())},
         }
@@ -264,6 +285,10 @@ class CampaignService:
             for name, leads, qualified, won, lost, value, still, free, newest in rows
         }
 
+    def _money(self, amount: float) -> str:
+        settings = WorkspaceService(self.session, self.resources).settings()
+        return money(amount, settings.currency)
+
     def _agents(self, ids: Sequence[int]) -> dict[int, list[Agent]]:
         rows = self.session.execute(
             select(CampaignAgent.campaign_id, CampaignAgent.weight, Person)
@@ -279,7 +304,10 @@ class CampaignService:
     def _view(self, row: Campaign, health: Health | None, agents: Sequence[Agent]) -> View:
         health = health or Health()
         now = self.resources.clock.now()
-        pace = standing(health.leads, row.goal, row.starts_on, row.ends_on, now)
+        of = GoalOf(row.goal_of)
+        pace = standing(
+            health.done(of), row.goal, row.starts_on, row.ends_on, now, of=of, money=self._money
+        )
         plain = {name: getattr(row, name) for name in FIELDS}
         return View(
             id=row.id,

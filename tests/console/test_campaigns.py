@@ -64,6 +64,24 @@ def test_health_is_what_became_of_the_leads(ours: Office) -> None:
     assert ours.ask(lambda s: s.campaigns.names_without()) == [("Other words", 1)]
 
 
+def test_a_goal_may_be_qualified_leads_deals_or_value(ours: Office) -> None:
+    mark = ours.mark
+    form = {"name": "Spring", "goal": "500", "goal_of": "value"}
+    page = mark.post("/console/campaigns", form).headers["Location"]
+    lead = ours.enter_lead(campaign="Spring")
+    with ours.unit() as services:
+        services.pipeline.record_outcome(lead, "won", value=200, actor="alice@example.com")
+
+    said = mark.text(page)
+    assert "₹200 of ₹500 won; without dates no pace." in said
+    assert "measures value of won deals" in said
+    mark.post(page, {**form, "goal": "1", "goal_of": "won"})
+    assert "1 of 1 won deal: the goal is reached." in mark.text("/console/campaigns")
+    mark.post(page, {**form, "goal": "2", "goal_of": "qualified"})
+    assert "0 of 2 qualified leads" in mark.text(page)
+    assert mark.post(page, {**form, "goal_of": "fame"}).status_code == 422
+
+
 def test_a_new_name_goes_to_its_leads(ours: Office) -> None:
     campaign, lead = _make(ours), ours.enter_lead(campaign="Spring")
 
@@ -90,7 +108,7 @@ def test_an_edit_changes_who_works_it(small: Office) -> None:
         ({"name": ""}, "A campaign needs a name."),
         ({"name": "spring"}, "Another campaign has this name"),
         ({"name": "X", "starts_on": "2026-11-02", "ends_on": "2026-11-01"}, "must not end before"),
-        ({"name": "X", "goal": "0"}, "A goal is at least 1 lead."),
+        ({"name": "X", "goal": "0"}, "A goal is at least 1."),
         ({"name": "X", "ends_on": "9999-12-31"}, "in the years 2000 to 2999"),
         ({"name": "X", "goal": "many"}, "Not a valid integer."),
         ({"name": "X" * 256}, "255"),

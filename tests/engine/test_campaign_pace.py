@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.campaign_pace import Pace, standing
+from engine.campaign_pace import GoalOf, Pace, standing
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 BEGAN, ENDS = NOW - timedelta(days=10), NOW + timedelta(days=10)
@@ -43,3 +43,19 @@ def test_what_else_can_be(
 
     assert found.pace == pace
     assert found.sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("of", "sentence"),
+    [
+        (GoalOf.LEADS, "1 of 4 leads; 2 were due by now at an even pace."),
+        (GoalOf.QUALIFIED, "1 of 4 qualified leads; 2 were due by now at an even pace."),
+        (GoalOf.WON, "1 of 4 won deals; 2 were due by now at an even pace."),
+        (GoalOf.VALUE, "€1 of €4 won; €2 was due by now at an even pace."),
+    ],
+)
+def test_a_goal_is_of_what_it_says(of: GoalOf, sentence: str) -> None:
+    found = standing(1, 4, BEGAN, ENDS, NOW, of=of, money="€{:.0f}".format)
+
+    assert found.sentence == sentence
+    assert "1 won deal so far" in standing(1, None, None, None, NOW, of=GoalOf.WON).sentence

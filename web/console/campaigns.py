@@ -9,6 +9,7 @@ import marshmallow
 from flask import Response, request
 from marshmallow import fields, validate
 
+from engine.campaign_pace import GoalOf
 from engine.policy import Permission
 from engine.routing import HEAVIEST
 from services.campaign_service import Agent
@@ -18,7 +19,13 @@ from web.console.notes import say
 from web.unit_of_work import services
 
 pages = Pages("campaigns", __name__)
-LARGEST_GOAL = 10_000_000
+LARGEST_GOAL = 2_000_000_000
+GOALS = {
+    GoalOf.LEADS: "leads",
+    GoalOf.QUALIFIED: "qualified leads",
+    GoalOf.WON: "won deals",
+    GoalOf.VALUE: "value of won deals",
+}
 A_DAY = validate.Range(
     date(2000, 1, 1), date(2999, 12, 31), error="A day lies in the years 2000 to 2999."
 )
@@ -42,8 +49,9 @@ class CampaignForm(marshmallow.Schema):
     ends_on = fields.Date(load_default=None, validate=A_DAY)
     goal = fields.Integer(
         load_default=None,
-        validate=validate.Range(1, LARGEST_GOAL, error="A goal is at least 1 lead."),
+        validate=validate.Range(1, LARGEST_GOAL, error="A goal is at least 1."),
     )
+    goal_of = fields.String(load_default="leads", validate=validate.OneOf(list(map(str, GOALS))))
     routes = fields.Boolean(load_default=False)
 
 
@@ -55,6 +63,7 @@ def campaigns() -> str:
         "campaigns/list.html",
         campaigns=services().campaigns.list_campaigns(archived=archived),
         archived=archived,
+        goals=GOALS,
         names=[] if archived else services().campaigns.names_without(),
     )
 
@@ -129,6 +138,7 @@ def _form(found: Any, name: str, agents: list[Agent], shares: dict[int, int]) ->
         agents=agents,
         shares=shares,
         heaviest=HEAVIEST,
+        goals=GOALS,
         local_day=_local_day,
     )
 

@@ -205,7 +205,7 @@ _AGENT_COLUMNS = (
     Column("wins_part", "Won", "number"),
     Column("wins_whole", "Ended", "number"),
     Column("wins_rate", "Win rate", "percent", "sales won / sales that ended in these days"),
-    Column("value", "Won value", "number"),
+    Column("value", "Won value", "money"),
     Column("median", "First touch, median", "minutes"),
     Column("p90", "First touch, 90 %", "minutes"),
 )

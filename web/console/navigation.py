@@ -68,6 +68,7 @@ ITEMS: tuple[tuple[str, tuple[Item, ...]], ...] = (
             Item("Deliveries", "console_deliveries.deliveries", "send", Permission.ALERTS_READ),
             Item("Alerts", "console_alerts.destinations", "bell", Permission.ALERTS_READ),
             Item("People", "console_people.people", "id-card", Permission.ADMIN),
+            Item("Workspace", "console_workspace.workspace", "settings", Permission.ADMIN),
             Item("API keys", "console_keys.keys", "key-round", Permission.ADMIN),
             Item("Privacy", "console_privacy.privacy", "shield", Permission.PRIVACY),
             Item("Audit log", "console_audit.audit", "scroll-text", Permission.ADMIN),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 import marshmallow
 from flask import Response, g
 from marshmallow import fields, validate
 
 import errors
+from lib.clock import zone_places
 from services import unit_of_work
 from services.password import SHORTEST, check_choice, hashed, is_right
 from services.people_service import LONGEST_NAME
+from web.console import wording
 from web.console.access import LONGEST_TYPED, count_try
 from web.console.frame import Pages, go_to, me, read, show
 from web.console.notes import say
@@ -42,7 +42,8 @@ def profile() -> str:
     return show(
         "profile.html",
         browsers=services().sign_ins.list_of(me().person_id),
-        zones=_zones(),
+        zones=zone_places(),
+        workspace_zone=wording.workspace().time_zone,
         shortest=SHORTEST,
     )
 
@@ -99,14 +100,3 @@ def end_other_browsers() -> Response:
     services().accounts.audit(me().email, "session.others_ended", f"person {me().person_id}", {})
     say("Every other browser is signed out.")
     return go_to(HERE)
-
-
-def _zones() -> list[tuple[str, str]]:
-    """Time zones by the names people know; old names and pure offsets are left out."""
-    places = sorted(name for name in available_timezones() if _is_place(name))
-    return [(name, name.replace("_", " ")) for name in places]
-
-
-def _is_place(name: str) -> bool:
-    area = name.partition("/")[0]
-    return "/" in name and area not in ("Etc", "SystemV", "US", "posix", "right")

@@ -16,9 +16,11 @@ from web.unit_of_work import resources
 
 def register(app: Flask) -> None:
     """Gives templates their words, and every reply the end of its note."""
-    for name in ("moment", "day", "ago", "percent", "number", "local_input"):
+    words = ("moment", "day", "calendar_day", "ago", "percent", "number", "money", "local_input")
+    for name in words:
         app.add_template_filter(getattr(wording, name), name)
     app.add_template_global(icon, "icon")
+    app.add_template_global(wording.currency, "currency")
     app.add_template_global(csrf_field, "csrf_field")
     app.context_processor(_context)
     app.after_request(notes.forget)

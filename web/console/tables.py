@@ -17,7 +17,7 @@ class Column:
 
     key: str
     label: str
-    # text, number, percent, interval, standing, minutes, points.
+    # text, number, money, percent, interval, standing, minutes, points.
     kind: str = "text"
     meaning: str = ""
 

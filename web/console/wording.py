@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import g
 from markupsafe import Markup
 
+from engine.money import money as amount
 from lib.clock import iso, zone
+from services.workspace_service import Workspace, WorkspaceService
 from web.sign_in import signed_in
-from web.unit_of_work import resources
+from web.unit_of_work import resources, services
 
 UNITS = ((86400 * 365, "y"), (86400 * 30, "mo"), (86400, "d"), (3600, "h"), (60, "min"))
 
@@ -21,10 +23,21 @@ def time_zone() -> ZoneInfo:
     if found is None:
         person = signed_in()
         try:
-            found = zone(person.time_zone if person else None)
+            found = zone(person.time_zone or workspace().time_zone if person else None)
         except ValueError:
             found = zone(None)
         g.time_zone = found
+    return found
+
+
+def workspace() -> Workspace:
+    """The currency and the time zone of this installation."""
+    found: Workspace | None = g.get("workspace")
+    if found is None:
+        # A page that says what went wrong has no transaction to ask in.
+        is_open = "services" in g
+        found = services().make(WorkspaceService).settings() if is_open else Workspace("USD", "UTC")
+        g.workspace = found
     return found
 
 
@@ -88,6 +101,24 @@ def number(value: float | None, *, digits: int = 0, empty: str = "–") -> str:
     if value is None:
         return empty
     return f"{value:,.{digits}f}".replace(",", "\u202f")
+
+
+def money(value: float | None, *, digits: int = 0, empty: str = "–") -> str:
+    """An amount in the workspace's currency: "₹1 250"."""
+    return empty if value is None else amount(value, workspace().currency, digits)
+
+
+def currency() -> str:
+    """The letters of the workspace's currency."""
+    return workspace().currency
+
+
+def calendar_day(value: date | str | None, *, empty: str = "–") -> str:
+    """A day that belongs to no clock: 2026-11-21 is "21 Nov 2026"."""
+    if value is None:
+        return empty
+    on = date.fromisoformat(value[:10]) if isinstance(value, str) else value
+    return f"{on.day} {on:%b %Y}"
 
 
 def local_input(value: datetime | str | None) -> str:
