@@ -184,6 +184,7 @@ def test_every_table_comes_as_csv(small: Office) -> None:
     play(small, sessions=8)
     alice = small.alice
     for tab, name in (
+        ("overview", "figures"),
         ("overview", "classes"),
         ("overview", "tiers"),
         ("overview", "priorities"),
@@ -202,6 +203,49 @@ def test_every_table_comes_as_csv(small: Office) -> None:
         assert list(csv.reader(io.StringIO(reply.text[1:])))[0]
     assert alice.get("/console/dashboard/funnel/nothing.csv").status_code == 404
     assert alice.get("/console/dashboard/nothing/steps.csv").status_code == 404
+
+
+def test_every_page_stands_beside_the_days_before(ours: Office) -> None:
+    play(ours, sessions=30)
+    now = {"range": "custom", "from": "2026-10-25", "to": "2026-10-28"}
+    was = {"range": "custom", "from": "2026-10-21", "to": "2026-10-24"}
+
+    for tab in TABS:
+        assert "the 4 days before" in ours.alice.text(f"/console/dashboard{tab}", **now), tab
+    for table, name, pairs in (
+        ("sources/sources", "Source", {"Sessions before": "Sessions"}),
+        ("sources/sources", "Source", {"Qualified (SQL): rate before": "Qualified (SQL): rate"}),
+        ("funnel/steps", "Step", {"Before": "Sessions", "Rate before": "Of all that opened"}),
+        ("funnel/questions", "Question", {"Before": "Drop-off"}),
+        ("segments/segments", "Segment", {"Before": "Rate"}),
+        (
+            "team/agents",
+            "Name",
+            {"Won value before": "Won value", "Win rate: rate before": "Win rate"},
+        ),
+        ("team/waits", "First touch", {"Leads before": "Leads"}),
+        ("overview/figures", "Figure", {"Before": "Now", "Of before": "Of"}),
+    ):
+        then = {row[name]: row for row in _rows(ours, table, **was)}
+        for row in _rows(ours, table, **now):
+            if row[name] in then:
+                for here, there in pairs.items():
+                    assert row[here] == then[row[name]][there], (table, row[name], here)
+
+
+def test_who_wants_no_comparison_gets_none(small: Office) -> None:
+    play(small, sessions=8)
+
+    for tab in TABS:
+        page = small.alice.text(f"/console/dashboard{tab}", compare="no", **DAYS)
+        assert page.count("the 7 days before") == 1 and "before 0" not in page, tab
+    assert "Before" not in _rows(small, "funnel/steps", compare="no", **DAYS)[0]
+
+
+def _rows(office: Office, table: str, **days: str) -> list[dict[str, str]]:
+    reply = office.alice.get(f"/console/dashboard/{table}.csv", **days)
+    assert reply.status_code == 200
+    return list(csv.DictReader(io.StringIO(reply.text[1:])))
 
 
 def test_what_visitors_sent_stays_text(small: Office) -> None:

@@ -165,6 +165,8 @@ def test_whom_it_is_for_is_said_in_lines(ours: Office) -> None:
         "device": {"$nini": ["tablet"]},
         "returning": True,
     }
+    page = ours.mark.text("/console/experiments/try_greeting")
+    assert "visitors whose source (utm_source) is one of google_ads; bing and page" in page
     again = form_at(ours.mark, "/console/experiments/try_greeting/edit")
     for name, value in changes.items():
         assert again[name] == value, name

@@ -47,6 +47,7 @@ def agents() -> str:
     figures = services().make(TeamFigures)
     found = figures.find(when.period)
     is_narrowed = not me().may(Permission.LEADS_ALL)
+    before = figures.find(when.before) if when.before else None
     rows = [row for row in found.agents if not is_narrowed or row.email == me().email]
     counted = figures.counted() if is_narrowed else None
     return show(
@@ -54,6 +55,7 @@ def agents() -> str:
         when=when,
         query=when.query,
         found=found,
+        before={row.email: row for row in before.agents} if before else {},
         rows=rows,
         counted=counted,
         counted_table=tables.counted(counted) if counted else None,

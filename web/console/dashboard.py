@@ -113,24 +113,35 @@ def _overview(when: Chosen) -> dict[str, Any]:
     return {
         "found": found,
         "priorities": priorities,
-        "tables": tables.overview(found.days, priorities),
+        "tables": tables.overview(found, priorities),
     }
 
 
 def _funnel(when: Chosen) -> dict[str, Any]:
     asked = request.args.get("version", "")
     version = int(asked) if asked.isdecimal() and len(asked) < 10 else None
-    found = services().make(FunnelFigures).find(when.period, version)
+    figures = services().make(FunnelFigures)
+    found = figures.find(when.period, version)
+    before = figures.find(when.before, found.version) if when.before else None
     more = {"version": str(found.version)} if found.version is not None else {}
-    return {"found": found, "tables": tables.funnel(found), "more": more}
+    return {
+        "found": found,
+        "before": before,
+        "tables": tables.funnel(found, before),
+        "more": more,
+    }
 
 
 def _sources(when: Chosen) -> dict[str, Any]:
-    found = services().make(SourceFigures).find(when.period)
+    figures = services().make(SourceFigures)
+    found = figures.find(when.period)
+    before = figures.find(when.before) if when.before else None
     labels = tables.MEASURE_LABELS
     return {
         "found": found,
-        "tables": tables.sources(found),
+        "before": before,
+        "before_rows": {row.source: row for row in before.rows} if before else {},
+        "tables": tables.sources(found, before),
         "labels": labels,
         "standings": tables.STANDINGS,
     }
@@ -141,6 +152,7 @@ def _segments(when: Chosen) -> dict[str, Any]:
     by = request.args.get("by", FIRST_DIMENSION)
     measure = request.args.get("measure", "qualified")
     found = figures.find(when.period, by, measure, personal=personal)
+    before = figures.find(when.before, by, measure, personal=personal) if when.before else None
     groups: dict[str, list[Any]] = {}
     for one in figures.dimensions(personal=personal):
         groups.setdefault(one.group, []).append(one)
@@ -148,14 +160,17 @@ def _segments(when: Chosen) -> dict[str, Any]:
         "found": found,
         "groups": groups,
         "measures": MEASURES,
-        "tables": tables.segments(found),
+        "before": before,
+        "tables": tables.segments(found, before),
         "more": {"by": by, "measure": measure},
     }
 
 
 def _team(when: Chosen) -> dict[str, Any]:
-    found = services().make(TeamFigures).find(when.period)
-    return {"found": found, "tables": tables.team(found)}
+    figures = services().make(TeamFigures)
+    found = figures.find(when.period)
+    before = figures.find(when.before) if when.before else None
+    return {"found": found, "before": before, "tables": tables.team(found, before)}
 
 
 _FIGURES: dict[str, Callable[[Chosen], dict[str, Any]]] = {

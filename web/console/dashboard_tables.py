@@ -8,10 +8,10 @@ from typing import Any
 from engine.rates import Compared, Share
 from engine.vocabulary import Classification, Tier
 from services.funnel_figures import Funnel
-from services.overview_figures import DayCounts, PriorityRow
+from services.overview_figures import DayCounts, Overview, PriorityRow
 from services.segment_figures import Segments
 from services.source_figures import MEASURES, Sources
-from services.team_figures import Counted, Team
+from services.team_figures import AgentRow, Counted, Team
 from web.console.tables import Column, Table
 
 Tables = Mapping[str, Table]
@@ -29,9 +29,19 @@ STANDINGS = {
 }
 
 
-def overview(days: Sequence[DayCounts], priorities: Sequence[PriorityRow]) -> Tables:
-    """Classes and tiers over time, and what waits now."""
+def overview(found: Overview, priorities: Sequence[PriorityRow]) -> Tables:
+    """The figures beside those of before, classes and tiers over time, and what waits now."""
+    days = found.days
     return _named(
+        Table(
+            "figures",
+            "Figures",
+            (
+                Column("name", "Figure"),
+                *(Column(key, label) for key, label in _FIGURE_COLUMNS.items()),
+            ),
+            [_figure(name, key, found) for key, name in _FIGURES.items()],
+        ),
         _curve("classes", "Sessions by class", [str(one) for one in Classification], days),
         _curve("tiers", "Sessions by tier", [str(one) for one in Tier], days),
         Table(
@@ -48,10 +58,44 @@ def overview(days: Sequence[DayCounts], priorities: Sequence[PriorityRow]) -> Ta
     )
 
 
-def funnel(found: Funnel) -> Tables:
-    """The way and the questions on it."""
+_FIGURES = {
+    "sessions": "Sessions",
+    "qualification": "Qualification rate",
+    "contact": "Contact rate",
+    "completion": "Completion rate",
+    "wins": "Win rate",
+    "won_value": "Won value",
+    "average_score": "Average points",
+}
+_FIGURE_COLUMNS = {
+    "now": "Now",
+    "part": "Part",
+    "whole": "Of",
+    "then": "Before",
+    "part_then": "Part before",
+    "whole_then": "Of before",
+}
+
+
+def _figure(name: str, key: str, found: Overview) -> dict[str, Any]:
+    now, then = getattr(found.now, key), getattr(found.before, key)
+    if not isinstance(now, Share):
+        return {"name": name, "now": now, "then": then}
+    parts = {"part": now.part, "whole": now.whole, "part_then": then.part, "whole_then": then.whole}
+    return {"name": name, "now": now.rate, "then": then.rate, **parts}
+
+
+def funnel(found: Funnel, before: Funnel | None = None) -> Tables:
+    """The way and the questions on it, and what they were before."""
+    then = {step.name: step.share for step in before.steps} if before else {}
+    left = {row.question_id: row.drop_off for row in before.questions} if before else {}
     steps = [
-        {"name": step.name, "meaning": step.meaning, **_share("share", step.share)}
+        {
+            "name": step.name,
+            "meaning": step.meaning,
+            **_share("share", step.share),
+            **_beside("share", step.share, then.get(step.name)),
+        }
         for step in found.steps
     ]
     questions = [
@@ -62,6 +106,7 @@ def funnel(found: Funnel) -> Tables:
             "skipped": row.skipped,
             "here": row.here,
             **_share("left", row.drop_off),
+            **_beside("left", row.drop_off, left.get(row.question_id)),
         }
         for row in found.questions
     ]
@@ -73,6 +118,7 @@ def funnel(found: Funnel) -> Tables:
                 Column("name", "Step"),
                 Column("share_part", "Sessions", "number"),
                 Column("share_rate", "Of all that opened", "percent"),
+                *_before("share", before, counts=True),
                 Column("meaning", "Counted are"),
             ),
             steps,
@@ -89,15 +135,19 @@ def funnel(found: Funnel) -> Tables:
                 Column("left_part", "Left here", "number", "stand here and are gone"),
                 Column("left_rate", "Drop-off", "percent", "left here / reached here"),
                 Column("left_interval", "95 % interval", "interval"),
+                *_before("left", before),
             ),
             questions,
         ),
     )
 
 
-def sources(found: Sources) -> Tables:
-    """Sources by measures, and the advice that follows."""
+def sources(found: Sources, before: Sources | None = None) -> Tables:
+    """Sources by measures, what they were before, and the advice that follows."""
+    then = {row.source: row for row in before.rows} if before else {}
     columns = [Column("source", "Source"), Column("sessions", "Sessions", "number")]
+    if before:
+        columns.append(Column("sessions_before", "Sessions before", "number"))
     for name in MEASURES:
         label = MEASURE_LABELS[name]
         columns += [
@@ -105,13 +155,18 @@ def sources(found: Sources) -> Tables:
             Column(f"{name}_whole", f"{label}: of", "number"),
             Column(f"{name}_rate", f"{label}: rate", "percent"),
             Column(f"{name}_standing", f"{label}: compared"),
+            *_before(name, before, label=f"{label}: "),
         ]
     columns.append(Column("score", "Average points", "points"))
     rows = []
     for row in found.rows:
         cells: dict[str, Any] = {"source": row.source, "sessions": row.sessions}
+        earlier = then.get(row.source)
+        cells["sessions_before"] = earlier.sessions if earlier else 0
         for name, compared in row.measures.items():
             cells |= _share(name, compared.share)
+            was = earlier.measures[name].share if earlier else None
+            cells |= _beside(name, compared.share, was)
             cells[f"{name}_standing"] = STANDINGS[compared.standing]
         rows.append({**cells, "score": row.average_score})
     advice = [vars(one) for one in found.advice]
@@ -126,9 +181,13 @@ def sources(found: Sources) -> Tables:
     )
 
 
-def segments(found: Segments) -> Tables:
-    """The parts of one dimension."""
-    rows = [{"segment": name, **_compared("share", one)} for name, one in found.rows]
+def segments(found: Segments, before: Segments | None = None) -> Tables:
+    """The parts of one dimension, and what they were before."""
+    then = {name: one.share for name, one in before.rows} if before else {}
+    rows = [
+        {"segment": name, **_compared("share", one), **_beside("share", one.share, then.get(name))}
+        for name, one in found.rows
+    ]
     return _named(
         Table(
             "segments",
@@ -141,14 +200,17 @@ def segments(found: Segments) -> Tables:
                 Column("share_interval", "95 % interval", "interval"),
                 Column("share_others", "All others", "percent"),
                 Column("share_standing", "Compared", "standing"),
+                *_before("share", before),
             ),
             rows,
         )
     )
 
 
-def team(found: Team) -> Tables:
-    """People and how soon leads were touched."""
+def team(found: Team, before: Team | None = None) -> Tables:
+    """People and how soon leads were touched, and what it was before."""
+    then = {row.email: row for row in before.agents} if before else {}
+    waited = dict(before.waits) if before else {}
     agents = [
         {
             "name": row.name,
@@ -161,16 +223,24 @@ def team(found: Team) -> Tables:
             "value": row.won_value,
             "median": row.speed.median,
             "p90": row.speed.p90,
+            **_agent_before(row, then.get(row.email)),
         }
         for row in found.agents
     ]
     return _named(
-        Table("agents", "People", _AGENT_COLUMNS, agents),
+        Table("agents", "People", _agent_columns(before), agents),
         Table(
             "waits",
             "How soon leads were first touched",
-            (Column("wait", "First touch"), Column("leads", "Leads", "number")),
-            [{"wait": name, "leads": count} for name, count in found.waits],
+            (
+                Column("wait", "First touch"),
+                Column("leads", "Leads", "number"),
+                *([Column("before", "Leads before", "number")] if before else []),
+            ),
+            [
+                {"wait": name, "leads": count, "before": waited.get(name, 0)}
+                for name, count in found.waits
+            ],
         ),
     )
 
@@ -209,6 +279,60 @@ _AGENT_COLUMNS = (
     Column("median", "First touch, median", "minutes"),
     Column("p90", "First touch, 90 %", "minutes"),
 )
+
+
+def _agent_columns(before: Team | None) -> Sequence[Column]:
+    if before is None:
+        return _AGENT_COLUMNS
+    more = (
+        Column("leads_before", "New leads before", "number"),
+        Column("activities_before", "Activities before", "number"),
+        *_before("contact", before, label="Contact rate: "),
+        *_before("conversion", before, label="Conversion: "),
+        *_before("wins", before, label="Win rate: "),
+        Column("value_before", "Won value before", "money"),
+        Column("median_before", "First touch before, median", "minutes"),
+    )
+    return (*_AGENT_COLUMNS, *more)
+
+
+def _agent_before(row: AgentRow, then: AgentRow | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in ("contact", "conversion", "wins"):
+        found |= _beside(name, getattr(row, name), getattr(then, name) if then else None)
+    return {
+        **found,
+        "leads_before": then.leads if then else 0,
+        "activities_before": then.activities if then else 0,
+        "value_before": then.won_value if then else 0.0,
+        "median_before": then.speed.median if then else None,
+    }
+
+
+def _before(
+    name: str, before: object | None, *, label: str = "", counts: bool = False
+) -> Sequence[Column]:
+    """The columns that say what a rate was in the days before; none where nobody compares."""
+    if before is None:
+        return ()
+    number = [Column(f"{name}_part_before", f"{label or ''}Before", "number")] if counts else []
+    rate = "rate before" if label or counts else "before"
+    return (
+        *number,
+        Column(f"{name}_before", f"{label}{rate}" if label else rate.capitalize(), "percent"),
+        Column(f"{name}_change", f"{label}change" if label else "Change", "change"),
+    )
+
+
+def _beside(name: str, now: Share, then: Share | None) -> dict[str, Any]:
+    """What a rate was, and by how much it changed; nothing where there was none."""
+    was = then.rate if then else None
+    known = now.rate is not None and was is not None
+    return {
+        f"{name}_part_before": then.part if then else 0,
+        f"{name}_before": was,
+        f"{name}_change": (now.rate or 0.0) - (was or 0.0) if known else None,
+    }
 
 
 def _curve(name: str, title: str, keys: list[str], days: Sequence[DayCounts]) -> Table:

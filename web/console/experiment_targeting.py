@@ -105,6 +105,15 @@ def target_of(condition: Mapping[str, Any]) -> Target | None:
     return Target(word, tuple(row for row in rows if row))
 
 
+def in_words(condition: Mapping[str, Any]) -> str:
+    """Whom a stored condition lets in; "" for everybody."""
+    target = target_of(condition)
+    if target is None:
+        return "facts meet conditions that a developer wrote"
+    lines = [f"{KNOWN[row.name].lower()} {OPERATORS[row.op]} {row.value}" for row in target.rows]
+    return (" or " if target.word == ANY else " and ").join(line.strip() for line in lines)
+
+
 def _asked(row: Ask) -> Any:
     if row.name not in KNOWN or row.op not in OPERATORS:
         raise invalid_field("targeting", "Choose what is asked of a visitor, and how.")

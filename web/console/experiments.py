@@ -12,6 +12,7 @@ from engine.policy import Permission
 from errors import Conflict, Invalid
 from web.console import experiment_forms as forms
 from web.console.experiment_page import present, show_form
+from web.console.experiment_targeting import in_words
 from web.console.frame import Pages, go_to, me, read, read_query, show
 from web.console.notes import say
 from web.unit_of_work import services
@@ -109,6 +110,7 @@ def one(name: str) -> str:
         results=None if is_draft else services().experiment_results.results(name, **query),
         power=services().experiment_plans.power(name, None) if is_draft else None,
         said_of=forms.said_of,
+        whom=in_words(found["targeting"] or {}),
         segments=SEGMENTS,
         **_words(),
     )

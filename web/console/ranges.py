@@ -10,6 +10,8 @@ from engine.periods import DEFAULT, PRESETS, Period, read_period
 from web.console.wording import time_zone
 from web.unit_of_work import services
 
+ALONE = "no"
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -18,6 +20,8 @@ class Chosen:
     name: str
     period: Period
     problem: str = ""
+    # Whether figures stand beside those of as many days right before.
+    compares: bool = True
 
     @property
     def presets(self) -> list[tuple[str, str]]:
@@ -27,10 +31,16 @@ class Chosen:
     @property
     def query(self) -> dict[str, str]:
         """The choice as the query of an address."""
+        more = {} if self.compares else {"compare": ALONE}
         if self.name != "custom":
-            return {"range": self.name}
+            return {"range": self.name, **more}
         first, last = self.period.first.isoformat(), self.period.last.isoformat()
-        return {"range": "custom", "from": first, "to": last}
+        return {"range": "custom", "from": first, "to": last, **more}
+
+    @property
+    def before(self) -> Period | None:
+        """The days to compare with; None where nobody asked for a comparison."""
+        return self.period.before if self.compares else None
 
     @property
     def words(self) -> str:
@@ -50,10 +60,11 @@ def chosen() -> Chosen:
     """The days that this address asks for; the usual ones, with a sentence, where it cannot be."""
     zone = time_zone()
     today = services().now().astimezone(zone).date()
-    name = request.args.get("range", DEFAULT)
+    name, compares = request.args.get("range", DEFAULT), request.args.get("compare") != ALONE
     try:
         first, last = request.args.get("from"), request.args.get("to")
-        return Chosen(name, read_period(name, first, last, today=today, zone=zone))
+        period = read_period(name, first, last, today=today, zone=zone)
+        return Chosen(name, period, compares=compares)
     except ValueError as error:
         usual = read_period(DEFAULT, None, None, today=today, zone=zone)
-        return Chosen(DEFAULT, usual, str(error))
+        return Chosen(DEFAULT, usual, str(error), compares)

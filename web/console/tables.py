@@ -17,7 +17,7 @@ class Column:
 
     key: str
     label: str
-    # text, number, money, percent, interval, standing, minutes, points.
+    # text, number, money, percent, interval, standing, minutes, points, change.
     kind: str = "text"
     meaning: str = ""
 
