@@ -1,18 +1,21 @@
-"""How long the console's pages take with many leads: whole replies, role by role."""
+"""How long the console's pages take with many leads: whole replies, role by role; a table of it."""
 
 from __future__ import annotations
 
 import os
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lib.clock import SystemClock
 from tests.bench.stage import cpu_seconds
 from tests.console.office import Office, Visit, office
 
-ROUNDS = 9
+ROUNDS = 7
 # One of Sam's, contacted and still open.
 LEAD = 4236
 EVERYBODY = ("admin", "sales", "viewer")
@@ -35,6 +38,10 @@ PAGES: Mapping[str, tuple[str, Sequence[str]]] = {
     "board": ("/console/board", EVERYBODY),
     "board, one campaign": ("/console/board?campaign=Spring", ("admin", "sales")),
     "calendar": ("/console/calendar", ("admin", "sales")),
+    "calendar, what a month draws": (
+        "/console/calendar/events?start={month}T00:00:00Z&end={later}T00:00:00Z",
+        ("admin", "sales"),
+    ),
     "dashboard": ("/console/dashboard", (*LEADERS, "sales")),
     "dashboard, funnel": ("/console/dashboard/funnel", LEADERS),
     "dashboard, sources": ("/console/dashboard/sources", LEADERS),
@@ -49,37 +56,64 @@ PAGES: Mapping[str, tuple[str, Sequence[str]]] = {
 }
 
 
-def whole_pages(
-    url: str, folder: Path, *, postmaster: int, wanted: str = "", rounds: int = ROUNDS
-) -> None:
-    """A table of each page's median, ninth decile and processor time, role by role, in turns.
+@dataclass
+class Taken:
+    """What one thing took in each round: by the clock, and of the processor.
 
     The processor time is that of application and database; it hardly knows who else is there.
     """
+
+    name: str
+    role: str
+    seconds: list[float] = field(default_factory=list)
+    spent: float = 0.0
+
+    @contextmanager
+    def measured(self, postmaster: int, *, counts: bool = True) -> Iterator[None]:
+        """Measures the block, unless it only warms caches."""
+        before, began = cpu_seconds(os.getpid(), postmaster), time.perf_counter()
+        yield
+        took = time.perf_counter() - began
+        if counts:
+            self.seconds.append(took)
+            self.spent += cpu_seconds(os.getpid(), postmaster) - before
+
+    def line(self) -> str:
+        """Its row of the table."""
+        late = statistics.quantiles(self.seconds, n=10)[-1]
+        cpu = 1000 * self.spent / len(self.seconds)
+        said = f"{1000 * statistics.median(self.seconds):9.0f} | {1000 * late:6.0f} | {cpu:6.0f}"
+        return f"| {self.name:34} | {self.role:8} | {said} |"
+
+
+def print_table(rows: Iterable[Taken], title: str) -> None:
+    """All of them, with the load of the machine at this moment."""
+    print(f"{title}, load {os.getloadavg()[0]:.1f}\n")
+    print(f"| {'':34} | {'role':8} | median ms | p90 ms | CPU ms |")
+    print(f"|{'-' * 36}|{'-' * 10}|----------:|-------:|-------:|")
+    for one in rows:
+        print(one.line())
+
+
+def whole_pages(
+    url: str, folder: Path, *, postmaster: int, wanted: str = "", rounds: int = ROUNDS
+) -> list[Taken]:
+    """What each page takes that is called so, role by role, in turns."""
     with office(url, folder, clock=SystemClock()) as ours:
         visits = _visits(ours)
         asked = [
-            (name, role, path)
+            (Taken(name, role), path)
             for name, (path, roles) in PAGES.items()
             for role in roles
             if wanted in name
         ]
-        taken: dict[tuple[str, str, str], list[float]] = {one: [] for one in asked}
-        spent = dict.fromkeys(asked, 0.0)
+        today = datetime.now(UTC).date()
+        days = {"month": today - timedelta(days=21), "later": today + timedelta(days=21)}
         for number in range(rounds + 1):
-            for one in asked:
-                before = cpu_seconds(os.getpid(), postmaster)
-                seconds = _seconds(visits[one[1]], one[2])
-                if number:  # The first round warms caches and is not counted.
-                    taken[one].append(seconds)
-                    spent[one] += cpu_seconds(os.getpid(), postmaster) - before
-    print(f"\nmedians of {rounds} rounds, load {os.getloadavg()[0]:.1f}\n")
-    print(f"| {'page':34} | {'role':8} | median ms | p90 ms | CPU ms |")
-    print(f"|{'-' * 36}|{'-' * 10}|----------:|-------:|-------:|")
-    for one, times in taken.items():
-        median, late = statistics.median(times), statistics.quantiles(times, n=10)[-1]
-        said = f"{1000 * median:9.0f} | {1000 * late:6.0f} | {1000 * spent[one] / rounds:6.0f}"
-        print(f"| {one[0]:34} | {one[1]:8} | {said} |")
+            for taken, path in asked:
+                with taken.measured(postmaster, counts=number > 0):
+                    _ask(visits[taken.role], path.format(**days))
+    return [taken for taken, _ in asked]
 
 
 def _visits(ours: Office) -> dict[str, Visit]:
@@ -88,9 +122,6 @@ def _visits(ours: Office) -> dict[str, Visit]:
     return {role: ours.visit(name, role) for role, name in people.items()}
 
 
-def _seconds(visit: Visit, path: str) -> float:
-    began = time.perf_counter()
+def _ask(visit: Visit, path: str) -> None:
     reply = visit.client.get(path)
-    seconds = time.perf_counter() - began
     assert reply.status_code == 200, (path, visit.person, reply.status_code)
-    return seconds

@@ -18,7 +18,8 @@ INSERT INTO activities (lead_id, kind, duration, method, outcome, actor, occurre
     (ARRAY['reached','interested','no_answer','reached'])[1 + (l.id + n) % 4], coalesce(l.assigned_to, 'sue@example.com'), w.at, w.at
   FROM leads l, generate_series(1, 4) AS n,
     LATERAL (SELECT l.created_at + (now() - l.created_at) * n / 4.0 - (l.id % 50) * interval '20 minutes' AS at) AS w
-  WHERE (l.id % 20 < 13 OR l.id % 20 > 14) AND n <= 2 + l.id % 3 AND w.at > l.created_at;
+  WHERE (l.id % 20 < 13 OR l.id % 20 > 14) AND n <= 2 + l.id % 3 AND w.at > l.created_at
+  ORDER BY w.at;
 INSERT INTO activities (lead_id, kind, duration, method, outcome, actor, occurred_at, recorded_at)
   SELECT l.id, 'call', 200, 'phone', 'reached', coalesce(l.assigned_to, 'sue@example.com'), w.at, w.at
   FROM leads l, LATERAL (SELECT now() - (l.id % 67) * interval '17 minutes' AS at) AS w
