@@ -293,6 +293,8 @@ def _card(
 ) -> Card:
     days = (now - (lead.staged_at or lead.created_at)).total_seconds() / DAY
     rest = lead.snoozed_until
+    # What was planned for a lead that is won or lost by now waits for nobody.
+    planned = due_at if lead.outcome is None else None
     is_resting = rest is not None and rest > now
     return Card(
         id=lead.id,
@@ -304,8 +306,8 @@ def _card(
         tier=tier,
         priority=advice_for(tier).action,
         value=lead.outcome_value,
-        due_at=due_at,
-        is_overdue=due_at is not None and due_at <= now,
+        due_at=planned,
+        is_overdue=planned is not None and planned <= now,
         snoozed_until=rest if is_resting else None,
         days_here=max(0, int(days)),
         # Who rests by somebody's decision does not stand still by neglect.

@@ -151,8 +151,9 @@ def _events(day: Day, whose: str | None) -> list[dict[str, Any]]:
 
 def _event(entry: CalendarEntry) -> dict[str, Any]:
     is_wake = entry.kind == WAKE
-    words = (masking.name(entry.name), masking.typed(entry.company))
-    who = ", ".join(word for word in words if word) or f"Lead {entry.lead_id}"
+    name = masking.label(entry.name, entry.lead_id, entry.company)
+    about = masking.typed(entry.company) if entry.name else None
+    who = f"{name}, {about}" if about else name
     path = f"/console/leads/{entry.lead_id}"
     if not is_wake:
         path = url_for("console_follow_up.entry", lead_id=entry.lead_id, number=entry.id)

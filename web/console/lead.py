@@ -118,7 +118,7 @@ def _shown(told: ToldLead, *, full: bool) -> dict[str, Any]:
     profile = told.profile(full=full)
     known = {name for name, _ in FIELDS} | {"name"}
     return {
-        "name": profile["name"] or profile["company"] or f"Lead {told.lead.id}",
+        "name": masking.label(profile["name"], told.lead.id, profile["company"]),
         "fields": [(label, profile[name], name) for name, label in FIELDS],
         "attributes": sorted(
             (k, v) for k, v in profile.items() if k not in known and v is not None

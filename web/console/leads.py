@@ -143,10 +143,9 @@ def _may_share() -> bool:
 
 def _shown(row: Any) -> dict[str, Any]:
     """A row as this reader may see it."""
-    name = masking.name(row["name"])
     contact = masking.email(row["email"]) or masking.phone(row["phone"])
     company = row["company"] if masking.sees_personal() else None
-    label = name or company or contact or f"Lead {row['id']}"
+    label = masking.label(row["name"], row["id"], company or contact)
     more = [one for one in (company, contact) if one and one != label]
     return {**row, "label": label, "more": more}
 

@@ -14,9 +14,14 @@ def sees_personal() -> bool:
     return me().may(Permission.LEADS_PERSONAL)
 
 
-def name(text: str | None) -> str | None:
-    """A name, or its first letter: `J.`"""
-    return _shown(text, mask_name)
+def label(name: str | None, lead_id: int, instead: str | None = None) -> str:
+    """What a lead is called: its name, else what stands `instead` of one, else its number.
+
+    Masked it is `J. #12`: many names begin with one letter, and the number is always the same.
+    """
+    if sees_personal():
+        return name or instead or f"Lead {lead_id}"
+    return f"{mask_name(name)} #{lead_id}" if name else f"Lead {lead_id}"
 
 
 def email(text: str | None) -> str | None:

@@ -182,11 +182,10 @@ def _line(item: Item) -> Line:
     lead, left = item.lead, item.task.due - resources().clock.now()
     words = wording.span_text(-left).removeprefix("in ").removesuffix(" ago")
     is_late = left.total_seconds() < 0
-    told = masking.name(lead.name) or masking.typed(lead.company)
     about = masking.typed(lead.company) if lead.name else None
     return Line(
         item=item,
-        name=told or f"Lead {lead.id}",
+        name=masking.label(lead.name, lead.id, lead.company),
         about=", ".join(one for one in (about, lead.stage) if one),
         phone=masking.typed(lead.phone_e164 or lead.phone),
         email=masking.typed(lead.email),
