@@ -40,6 +40,7 @@ def test_a_rep_finds_ticks_moves_and_takes_back(build: Any, size: dict[str, int]
     assert page.get_by_role("row").filter(has_text="Meeting").count() == 2
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("Taken back for 2 of 2").wait_for()
+    assert "q=lena" in page.url
 
     assert page.get_by_role("row").filter(has_text="Meeting").count() == 0
     assert page.evaluate("window.hits") is None

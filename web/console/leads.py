@@ -246,7 +246,9 @@ def _change(form: dict[str, Any]) -> Change:
 def _after(done: Done, action: str, view: LeadView) -> Response:
     if done.job_id is not None:
         return go_to("console_leads.progress", job_id=done.job_id, entry=done.entry_id)
-    undo = url_for("console_leads.undo", entry_id=done.entry_id) if done.changed else None
+    undo = None
+    if done.changed:
+        undo = url_for("console_leads.undo", entry_id=done.entry_id, query=_packed(view) or None)
     leads = "1 lead" if done.changed == 1 else f"{done.changed} leads"
     say(f"{leads} {DONE_WORDS.get(action, 'changed')}.", undo=undo)
     return go(leads_query.path(view))
@@ -259,7 +261,7 @@ def undo(entry_id: int) -> Response:
     if done.job_id is not None:
         return go_to("console_leads.progress", job_id=done.job_id)
     say(f"Taken back for {done.changed} of {done.leads}." if done.leads else "Nothing to do.")
-    return go_to("console_leads.leads")
+    return go(leads_query.path(_unpacked(request.args.get("query", ""))))
 
 
 @pages.page("/leads/bulk/<job_id>", needs=Permission.LEADS_WRITE)
