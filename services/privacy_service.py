@@ -119,7 +119,11 @@ class PrivacyService:
         )
         if session_id is None:
             raise unknown_session()
-        return LeadService(self.session, self.resources).find_session_lead(session_id)
+        held, lead = LeadService(self.session, self.resources).find_session_lead(session_id)
+        # What was measured stays for the counts; the link of who was forgotten opens nothing.
+        if lead.source == "erased":
+            raise unknown_session()
+        return held, lead
 
     def _has_asked(self, lead_id: int) -> bool:
         asked = (Event.lead_id == lead_id, Event.kind == FactKind.ERASURE_REQUESTED)

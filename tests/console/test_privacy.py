@@ -94,7 +94,9 @@ def test_a_visitor_sees_what_they_told_us_and_takes_it_back(ours: Office) -> Non
     assert "Asked to be forgotten Lena Lead" in asked
     ours.alice.post(f"/console/privacy/{lead}/erase", {"sure": "erase"})
     assert "Asked to be forgotten" not in ours.alice.text("/console/privacy")
-    assert "lena" not in visitor.get(link[1]).text.lower()
+    gone = visitor.get(link[1])
+    assert gone.status_code == 404 and "Restaurant" not in gone.text and "Restaurant" in page.text
+    assert visitor.post(link[1], data={"wish": "withdraw"}).status_code == 404
 
 
 @pytest.mark.parametrize("change", ["old", "other", "forged"])
