@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -36,6 +37,9 @@ from services.resources import Resources
 
 POLICIES = (UPDATE, SKIP, ADD)
 SHOWN_ROWS = 8
+# Beside the columns of a remembered table the words that mean won; no column is called so, for
+# a name holds no such sign.
+WON_WORDS = "\x1fwon"
 MOST_LISTED = 100
 UPLOADED, CHECKING, CHECKED = "uploaded", "checking", "checked"
 RUNNING, DONE, FAILED, UNDONE = "running", "done", "failed", "undone"
@@ -76,7 +80,11 @@ class ImportDesk:
         remembered = self.session.get(ImportMap, _signature(plan))
         if remembered is not None:
             targets = remembered.columns
-            plan = make_plan(file, mapping={name: targets[name] for name, _ in plan.columns})
+            plan = make_plan(
+                file,
+                mapping={name: targets[name] for name, _ in plan.columns},
+                won_values=targets.get(WON_WORDS),
+            )
         name = (file_name or "").strip()[:255] or None
         identifier = self.imports.take_in(file, plan, actor=actor, file_name=name)
         self._audit(actor, "import.uploaded", identifier, {"size": file.size})
@@ -254,7 +262,9 @@ class ImportDesk:
     def _remember(self, plan: ImportPlan, actor: str) -> None:
         signature, now = _signature(plan), self.resources.clock.now()
         row = self.session.get(ImportMap, signature) or ImportMap(signature=signature)
-        row.columns, row.used_by, row.used_at = dict(plan.columns), actor, now
+        said = {WON_WORDS: json.dumps(plan.won)} if plan.else_lost else {}
+        row.columns = {**dict(plan.columns), **said}
+        row.used_by, row.used_at = actor, now
         self.session.add(row)
 
     def _audit(self, actor: str, action: str, identifier: str, detail: dict[str, Any]) -> None:

@@ -72,13 +72,15 @@ def test_a_file_is_mapped_tried_imported_and_taken_back(ours: Office) -> None:
 def test_what_columns_mean_is_remembered_for_the_next_file(small: Office) -> None:
     alice = small.alice
     page = _upload(alice, TABLE.encode()).headers["Location"]
-    alice.post(f"{page}/choose", _choices(then="try", **{"column-2": "ignore"}))
+    form = _choices(then="try", **{"column-2": "ignore", "won_values": "Gewonnen, ja"})
+    alice.post(f"{page}/choose", form)
     _work(small)
 
     again = _upload(alice, TABLE.encode()).headers["Location"]
 
     chosen = re.findall(r'<option value="(\w+)" selected', alice.get(again).text)
     assert chosen[:4] == ["name", "email", "ignore", "outcome"]
+    assert 'value="gewonnen, ja"' in alice.get(again).text
 
 
 def test_a_known_e_mail_is_updated_left_out_or_added_as_one_chose(ours: Office) -> None:
