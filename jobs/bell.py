@@ -7,6 +7,7 @@ no result is kept and no broker has to be durable.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +45,10 @@ class Part(Protocol):
 
 def make_app(broker: str, results: str | None = None) -> Celery:
     """The Celery application of a broker; opens no connection."""
+    for name, value in (("CELERY_BROKER_URL", broker), ("CELERY_RESULT_BACKEND", results or "")):
+        if name in os.environ:
+            # Celery believes the variable before us, and takes a trailing comment for the address.
+            os.environ[name] = value
     made = Celery("leadline", broker=broker)
     made.conf.update(
         result_backend=results or None,

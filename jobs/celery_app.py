@@ -6,6 +6,7 @@ Tried with a Redis-compatible broker. RabbitMQ is spoken to by the same library,
 from __future__ import annotations
 
 import functools
+import sys
 import time
 from collections.abc import Callable
 from logging import WARNING, getLogger
@@ -13,12 +14,16 @@ from typing import Any
 
 from celery import Celery, signals  # type: ignore[import-untyped]
 
-from config import load_settings
+from config import ROOT, load_settings
 from jobs.bell import DELIVERIES, FACTS, JOBS, make_app
 from jobs.relay import Relay
 from jobs.runner import configure_log, process_resources
 from jobs.tasks import Worker
 from services.resources import Resources
+
+# The celery command has the folder it is called in on the path only while it loads this module,
+# and takes it off again: what a job imports when it runs, such as all of ml, would not be found.
+sys.path.append(str(ROOT))
 
 # A worker goes on for so long before it lets another message have its turn (seconds).
 ONE_TURN = 20.0
