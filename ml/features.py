@@ -123,8 +123,14 @@ KNOWN: tuple[Known, ...] = (
     # What is known only once somebody has spoken with the lead
     Known("calls", Kind.NUMBER, "Calls", after_contact=True),
     Known("meetings", Kind.NUMBER, "Meetings", after_contact=True),
+    Known("call_seconds", None, "Seconds on the phone", after_contact=True),
     Known("call_*", after_contact=True),
+    Known("last_call_seconds", None, "Seconds of the last call", after_contact=True),
     Known("last_call_*", after_contact=True),
+    Known("activity.email", None, "E-mails written", after_contact=True),
+    Known("activity.last_outcome", None, "What came of the last contact", after_contact=True),
+    Known("activity.last_status", None, "Status of the last contact", after_contact=True),
+    Known("activity.last_method", None, "How it was last contacted", after_contact=True),
     Known("activity.*", after_contact=True),
     # What the marketer's points say
     Known("points", Kind.POINTS, "Points"),
@@ -298,11 +304,27 @@ def known(name: str) -> Known | None:
     return next((it for it in KNOWN if fnmatch.fnmatchcase(name, it.pattern)), None)
 
 
+# What is measured of an answer or a behaviour, as a person would say it.
+_MEASURES = (
+    (r"answer\.(.+)\.seconds", "Seconds to answer “{}”"),
+    (r"answer\.(.+)\.length", "Letters typed for “{}”"),
+    (r"behavior\.(.+)\.count", "How often: {}"),
+    (r"behavior\.(.+)\.hours_since", "Hours since: {}"),
+)
+
+
+def _spoken(name: str) -> str:
+    return re.sub(r"[._]+", " ", name).strip().lower()
+
+
 def label_of(name: str) -> str:
     """What a person calls a column of this name."""
     entry = known(name)
     if entry is not None and entry.label:
         return entry.label
+    for pattern, said in _MEASURES:
+        if found := re.fullmatch(pattern, name):
+            return said.format(_spoken(found[1]))
     prefix, _, rest = name.partition(".")
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|[._]+", " ", rest or prefix).strip() or name
     words = words.lower() if not words.isupper() else words

@@ -173,6 +173,9 @@ def test_the_fallback_reads_points_alone() -> None:
         ("has_phone", "Has phone"),
         ("PageValues", "Page values"),
         ("utm_source", "Source"),
+        ("answer.staff_size.seconds", "Seconds to answer “staff size”"),
+        ("behavior.clicked_product.hours_since", "Hours since: clicked product"),
+        ("activity.last_outcome", "What came of the last contact"),
     ],
 )
 def test_a_column_is_called_what_a_person_calls_it(name: str, label: str) -> None:
