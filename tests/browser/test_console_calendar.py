@@ -51,6 +51,19 @@ def test_the_calendar_is_accessible_and_its_own_policy_refuses_nothing(
     assert said == []
 
 
+def test_an_entry_late_at_night_is_drawn_too(build: Any) -> None:
+    house = build()
+    follow_up(house, tuesday().replace(hour=23, minute=30))
+    page = house.enter("Sam", "sales", DESK)
+    page.goto("/console/calendar")
+    page.get_by_role("button", name="Week").click()
+
+    expect(page.locator(".fc-timegrid-event")).to_be_visible()
+    expect(page.locator(".fc-timegrid-event")).to_contain_text("23:30")
+    expect(page.locator(".fc-toolbar-title")).to_have_text(re.compile(r"^\d"))
+    assert flaws(page) == [] and not is_wider_than_its_window(page)
+
+
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_a_crowded_day_tells_how_many_there_are_and_opens_whole(
     build: Any, size: dict[str, int]

@@ -9,6 +9,9 @@ import { send } from "../answers";
 
 const NARROW = "(max-width: 48rem)";
 const WALL_CLOCK = 16;
+// Which hours of a day are drawn, unless something is planned at another one.
+const FIRST_HOUR = 6;
+const LAST_HOUR = 22;
 
 /** Draws the calendar. All times are the reader's wall clock, which the server turns into moments. */
 export function start(element: HTMLElement): void {
@@ -20,6 +23,8 @@ export function start(element: HTMLElement): void {
     plugins: [dayGridPlugin, timeGridPlugin, listPlugin, interactionPlugin],
     // No zone of the browser's: it may be in another one than the reader has chosen.
     timeZone: "UTC",
+    // Days before months, as everywhere else on these pages.
+    locale: "en-GB",
     now: () => new Date(noon + performance.now() - opened).toISOString().slice(0, 19),
     initialView: isNarrow ? "listWeek" : "dayGridMonth",
     headerToolbar: {
@@ -36,8 +41,8 @@ export function start(element: HTMLElement): void {
     // How many more there are stands behind the entries of a crowded day, told by the server.
     eventOrder: "start,rank,title",
     scrollTime: "08:00:00",
-    slotMinTime: "06:00:00",
-    slotMaxTime: "22:00:00",
+    slotMinTime: hour(FIRST_HOUR),
+    slotMaxTime: hour(LAST_HOUR),
     slotEventOverlap: false,
     allDaySlot: false,
     defaultTimedEventDuration: "00:30",
@@ -48,6 +53,7 @@ export function start(element: HTMLElement): void {
     // A month holds the first entries of a day only; its day must be asked for.
     lazyFetching: false,
     events: (wanted, show, fail) => void load(element, wanted.startStr, wanted.endStr).then(show, fail),
+    eventsSet: (events) => drawHours(calendar, events),
     eventDidMount: ({ event, el }) => {
       if (event.extendedProps.note) el.title = String(event.extendedProps.note);
     },
@@ -59,6 +65,22 @@ export function start(element: HTMLElement): void {
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) calendar.refetchEvents();
   });
+}
+
+function hour(number: number): string {
+  return `${String(number).padStart(2, "0")}:00:00`;
+}
+
+/** As many hours as the entries need: one at eleven at night must not be out of sight. */
+function drawHours(calendar: Calendar, events: { start: Date | null }[]): void {
+  const hours = events.flatMap((one) => (one.start ? [one.start.getUTCHours()] : []));
+  const wanted = {
+    slotMinTime: hour(Math.min(FIRST_HOUR, ...hours)),
+    slotMaxTime: hour(Math.max(LAST_HOUR, ...hours.map((one) => one + 1))),
+  };
+  for (const name of ["slotMinTime", "slotMaxTime"] as const) {
+    if (calendar.getOption(name) !== wanted[name]) calendar.setOption(name, wanted[name]);
+  }
 }
 
 async function load(element: HTMLElement, start: string, end: string): Promise<object[]> {
