@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 import errors
@@ -23,6 +23,8 @@ from services.resources import Resources
 KEY = re.compile(r"lk_([A-Za-z0-9]{8})_[A-Za-z0-9_-]{43}")
 PREFIX_LETTERS = "23456789abcdefghijkmnpqrstuvwxyz"
 LONGEST_NAME = 255
+# The moment of last use is written this often at most: reading is no reason to write.
+USED_EVERY = timedelta(hours=1)
 COMMAND_LINE = "command line"
 # Where a unit of work notes that its changes stand in one entry.
 AS_ONE = "leadline.audited_as_one"
@@ -35,6 +37,7 @@ class KeyHolder:
     id: int
     name: str
     scopes: frozenset[str]
+    last_used_at: datetime | None = None
 
     def may_watch(self, kind: str, requested_by: str) -> bool:
         """Whether this program may see how far a job is; what it may begin, it may watch."""
@@ -85,7 +88,14 @@ class AccountService:
         expired = row.expires_at is not None and row.expires_at <= self._clock.now()
         if expired or row.revoked_at is not None:
             return None
-        return KeyHolder(id=row.id, name=row.name, scopes=frozenset(row.scopes))
+        return KeyHolder(row.id, row.name, frozenset(row.scopes), row.last_used_at)
+
+    def touch_key(self, key_id: int) -> None:
+        """Note that a key is in use; of many at once one writes."""
+        now = self._clock.now()
+        before = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - USED_EVERY)
+        used = update(ApiKey).where(ApiKey.id == key_id, before).values(last_used_at=now)
+        self._session.execute(used, execution_options={"synchronize_session": False})
 
     def revoke_key(self, prefix_or_name: str, *, actor: str = COMMAND_LINE) -> int:
         """How many keys of this prefix or name stop working now; NotFound if none is alive."""
@@ -110,6 +120,7 @@ class AccountService:
                 "created_at": row.created_at,
                 "expires_at": row.expires_at,
                 "revoked_at": row.revoked_at,
+                "last_used_at": row.last_used_at,
             }
             for row in rows
         ]

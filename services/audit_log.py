@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from models import AuditEntry
+from models import AuditEntry, Person
 from services.resources import Resources
 
 PAGE = 50
@@ -47,16 +48,21 @@ class AuditLog:
         *,
         actor: str | None = None,
         action: str | None = None,
+        starts: Sequence[str] = (),
         start: datetime | None = None,
         end: datetime | None = None,
         before: int | None = None,
     ) -> AuditPage:
-        """Entries by exact actor and action, and from `start` to before `end`."""
+        """Entries by exact actor and action, of a kind by how its actions begin, and from `start`
+        to before `end`."""
         wanted: list[ColumnElement[bool]] = []
         if actor is not None:
             wanted.append(AuditEntry.actor == actor)
         if action is not None:
             wanted.append(AuditEntry.action == action)
+        if starts:
+            begins = [AuditEntry.action.startswith(one, autoescape=True) for one in starts]
+            wanted.append(or_(*begins))
         if start is not None:
             wanted.append(AuditEntry.recorded_at >= start)
         if end is not None:
@@ -70,15 +76,16 @@ class AuditLog:
 
     def actors(self) -> list[str]:
         """Everybody who changed anything."""
-        return self._names(AuditEntry.actor)
-
-    def actions(self) -> list[str]:
-        """Everything that was done."""
-        return self._names(AuditEntry.action)
-
-    def _names(self, column: Any) -> list[str]:
+        column = AuditEntry.actor
         found = select(column).distinct().order_by(column).limit(MOST_NAMES)
         return list(self._session.scalars(found))
+
+    def names(self) -> dict[str, str]:
+        """What people are called, by how the log speaks of them."""
+        found: dict[str, str] = {}
+        for row in self._session.execute(select(Person.id, Person.email, Person.name)):
+            found[f"person {row.id}"] = found[row.email] = row.name
+        return found
 
 
 def _entry(row: AuditEntry) -> Entry:

@@ -169,6 +169,30 @@ def test_a_key_is_shown_once_and_opens_what_was_ticked(ours: Office) -> None:
     assert audited(ours) == done
 
 
+def test_the_last_use_of_a_key_is_noted_once_an_hour_and_by_no_visitor(ours: Office) -> None:
+    key = ours.new_key("leads:read")
+    client, shown = ours.app.test_client(), {"Authorization": f"Bearer {key}"}
+
+    def used() -> Any:
+        return ours.ask(lambda services: services.accounts.list_keys()[0]["last_used_at"])
+
+    ours.start()
+    client.post("/api/session/start", json={}, headers=shown)
+    assert used() is None and "never" in ours.alice.text("/console/keys")
+    assert client.get("/api/leads", headers=shown).status_code == 200
+    first = used()
+    assert first == ours.clock.now()
+    ours.clock.advance(3599)  # type: ignore[attr-defined]
+    client.get("/api/leads", headers=shown)
+    assert used() == first
+    ours.clock.advance(1)  # type: ignore[attr-defined]
+    assert client.get("/api/analytics/leads", headers=shown).status_code == 403
+    assert used() == first, "what is refused is no use"
+    client.get("/api/leads", headers=shown)
+    assert used() == ours.clock.now()
+    assert "21 Nov 2026" in ours.alice.text("/console/keys")
+
+
 def test_a_key_that_may_nothing_is_refused_with_what_was_typed(small: Office) -> None:
     reply = small.alice.post("/console/keys", {"name": "re<b>ports", "days": "365"})
 
@@ -198,12 +222,37 @@ def test_the_audit_is_filtered_and_turned_page_by_page(ours: Office) -> None:
     first = alice.get("/console/audit")
     older = re.search(r'href="(/console/audit\?before=\d+)"', first.text)
     assert older and "lead 71 " in plain(first.text) and "lead 70 " not in plain(first.text)
-    assert "lead 70 stage: new" in plain(alice.client.get(older[1]).text)
+    assert "bob edited lead 70" in plain(alice.client.get(older[1]).text)
     assert "50 shown" in alice.text("/console/audit", actor="bob")
     only = alice.text("/console/audit", action="lead.deleted")
     assert "1 shown" in only and "carol" in only
+    assert "carol deleted lead 7" in only
+    of_leads = alice.text("/console/audit", kind="leads", actor="carol")
+    assert "1 shown" in of_leads
+    assert "Nothing here" in alice.text("/console/audit", kind="workflow", actor="carol")
     assert "Nothing here" in alice.text("/console/audit", to="2026-11-20")
     assert "50 shown" in alice.text("/console/audit", **{"from": "2026-11-21"}, to="2026-11-21")
+
+
+def test_the_audit_says_in_words_who_did_what(small: Office) -> None:
+    small.hire("Ann", "marketer")
+    lead = small.enter_lead()
+    with small.unit() as services:
+        audit = services.accounts.audit
+        audit("ann@example.com", "workflow.published", "draft 3", {"version": 4})
+        audit("alice@example.com", "lead.assigned", f"lead {lead}", {"to": "ann@example.com"})
+        audit("key <b>robot</b>", "moon.walked_on", "moon 1", {"a": "<script>"})
+
+    page = small.alice.get("/console/audit")
+
+    for sentence in (
+        "Ann published workflow version 4",
+        f"Alice gave lead {lead} to Ann open",
+        "key <b>robot</b> moon walked on: moon 1",
+    ):
+        assert sentence in plain(page.text), sentence
+    assert f'href="/console/leads/{lead}"' in page.text
+    assert "<b>robot" not in page.text and "<script>" not in page.text.replace("<script type", "")
 
 
 def test_a_filter_that_cannot_be_read_is_no_error_of_ours(small: Office) -> None:
