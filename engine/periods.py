@@ -12,6 +12,7 @@ DAY = 86400
 EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
 PRESETS = {
     "7d": "Last 7 days",
+    "28d": "Last 28 days",
     "30d": "Last 30 days",
     "90d": "Last 90 days",
     "month": "This month",
@@ -20,7 +21,7 @@ PRESETS = {
     "custom": "From … to …",
 }
 DEFAULT = "30d"
-_BACK = {"7d": 7, "30d": 30, "90d": 90}
+_BACK = {"7d": 7, "28d": 28, "30d": 30, "90d": 90}
 
 
 @dataclass(frozen=True)

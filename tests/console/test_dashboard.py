@@ -215,13 +215,17 @@ def test_every_page_stands_beside_the_days_before(ours: Office) -> None:
     for table, name, pairs in (
         ("sources/sources", "Source", {"Sessions before": "Sessions"}),
         ("sources/sources", "Source", {"Qualified (SQL): rate before": "Qualified (SQL): rate"}),
-        ("funnel/steps", "Step", {"Before": "Sessions", "Rate before": "Of all that opened"}),
-        ("funnel/questions", "Question", {"Before": "Drop-off"}),
-        ("segments/segments", "Segment", {"Before": "Rate"}),
+        (
+            "funnel/steps",
+            "Step",
+            {"Sessions before": "Sessions", "Of all that opened before": "Of all that opened"},
+        ),
+        ("funnel/questions", "Question", {"Drop-off before": "Drop-off"}),
+        ("segments/segments", "Segment", {"Rate before": "Rate"}),
         (
             "team/agents",
             "Name",
-            {"Won value before": "Won value", "Win rate: rate before": "Win rate"},
+            {"Won value before": "Won value", "Win rate before": "Win rate"},
         ),
         ("team/waits", "First touch", {"Leads before": "Leads"}),
         ("overview/figures", "Figure", {"Before": "Now", "Of before": "Of"}),
@@ -239,7 +243,7 @@ def test_who_wants_no_comparison_gets_none(small: Office) -> None:
     for tab in TABS:
         page = small.alice.text(f"/console/dashboard{tab}", compare="no", **DAYS)
         assert page.count("the 7 days before") == 1 and "before 0" not in page, tab
-    assert "Before" not in _rows(small, "funnel/steps", compare="no", **DAYS)[0]
+    assert "Sessions before" not in _rows(small, "funnel/steps", compare="no", **DAYS)[0]
 
 
 def _rows(office: Office, table: str, **days: str) -> list[dict[str, str]]:

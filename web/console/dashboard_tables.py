@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from engine.rates import Compared, Share
@@ -94,7 +95,7 @@ def funnel(found: Funnel, before: Funnel | None = None) -> Tables:
             "name": step.name,
             "meaning": step.meaning,
             **_share("share", step.share),
-            **_beside("share", step.share, then.get(step.name)),
+            **_before("share", then.get(step.name)),
         }
         for step in found.steps
     ]
@@ -106,7 +107,7 @@ def funnel(found: Funnel, before: Funnel | None = None) -> Tables:
             "skipped": row.skipped,
             "here": row.here,
             **_share("left", row.drop_off),
-            **_beside("left", row.drop_off, left.get(row.question_id)),
+            **_before("left", left.get(row.question_id)),
         }
         for row in found.questions
     ]
@@ -114,11 +115,11 @@ def funnel(found: Funnel, before: Funnel | None = None) -> Tables:
         Table(
             "steps",
             "From the first word to the deal",
-            (
+            _compared_with(
+                before,
                 Column("name", "Step"),
-                Column("share_part", "Sessions", "number"),
-                Column("share_rate", "Of all that opened", "percent"),
-                *_before("share", before, counts=True),
+                Column("share_part", "Sessions", "number", was="share_part_before"),
+                Column("share_rate", "Of all that opened", "percent", was="share_before"),
                 Column("meaning", "Counted are"),
             ),
             steps,
@@ -126,16 +127,18 @@ def funnel(found: Funnel, before: Funnel | None = None) -> Tables:
         Table(
             "questions",
             "Where visitors leave",
-            (
+            _compared_with(
+                before,
                 Column("text", "Question"),
                 Column("reached", "Reached here", "number", "answered, skipped or standing here"),
                 Column("answered", "Answered", "number"),
                 Column("skipped", "Skipped", "number"),
                 Column("here", "Still here", "number", "active in the last 30 minutes"),
                 Column("left_part", "Left here", "number", "stand here and are gone"),
-                Column("left_rate", "Drop-off", "percent", "left here / reached here"),
+                Column(
+                    "left_rate", "Drop-off", "percent", "left here / reached here", "left_before"
+                ),
                 Column("left_interval", "95 % interval", "interval"),
-                *_before("left", before),
             ),
             questions,
         ),
@@ -145,17 +148,15 @@ def funnel(found: Funnel, before: Funnel | None = None) -> Tables:
 def sources(found: Sources, before: Sources | None = None) -> Tables:
     """Sources by measures, what they were before, and the advice that follows."""
     then = {row.source: row for row in before.rows} if before else {}
-    columns = [Column("source", "Source"), Column("sessions", "Sessions", "number")]
-    if before:
-        columns.append(Column("sessions_before", "Sessions before", "number"))
+    sessions = Column("sessions", "Sessions", "number", was="sessions_before")
+    columns = [Column("source", "Source"), sessions]
     for name in MEASURES:
         label = MEASURE_LABELS[name]
         columns += [
             Column(f"{name}_part", f"{label}: number", "number"),
             Column(f"{name}_whole", f"{label}: of", "number"),
-            Column(f"{name}_rate", f"{label}: rate", "percent"),
+            Column(f"{name}_rate", f"{label}: rate", "percent", was=f"{name}_before"),
             Column(f"{name}_standing", f"{label}: compared"),
-            *_before(name, before, label=f"{label}: "),
         ]
     columns.append(Column("score", "Average points", "points"))
     rows = []
@@ -166,12 +167,12 @@ def sources(found: Sources, before: Sources | None = None) -> Tables:
         for name, compared in row.measures.items():
             cells |= _share(name, compared.share)
             was = earlier.measures[name].share if earlier else None
-            cells |= _beside(name, compared.share, was)
+            cells |= _before(name, was)
             cells[f"{name}_standing"] = STANDINGS[compared.standing]
         rows.append({**cells, "score": row.average_score})
     advice = [vars(one) for one in found.advice]
     return _named(
-        Table("sources", "Sources", columns, rows),
+        Table("sources", "Sources", _compared_with(before, *columns), rows),
         Table(
             "advice",
             "What the figures advise",
@@ -185,22 +186,22 @@ def segments(found: Segments, before: Segments | None = None) -> Tables:
     """The parts of one dimension, and what they were before."""
     then = {name: one.share for name, one in before.rows} if before else {}
     rows = [
-        {"segment": name, **_compared("share", one), **_beside("share", one.share, then.get(name))}
+        {"segment": name, **_compared("share", one), **_before("share", then.get(name))}
         for name, one in found.rows
     ]
     return _named(
         Table(
             "segments",
             found.dimension.label,
-            (
+            _compared_with(
+                before,
                 Column("segment", "Segment"),
                 Column("share_part", "Did it", "number"),
                 Column("share_whole", "Of", "number"),
-                Column("share_rate", "Rate", "percent"),
+                Column("share_rate", "Rate", "percent", was="share_before"),
                 Column("share_interval", "95 % interval", "interval"),
                 Column("share_others", "All others", "percent"),
                 Column("share_standing", "Compared", "standing"),
-                *_before("share", before),
             ),
             rows,
         )
@@ -223,19 +224,19 @@ def team(found: Team, before: Team | None = None) -> Tables:
             "value": row.won_value,
             "median": row.speed.median,
             "p90": row.speed.p90,
-            **_agent_before(row, then.get(row.email)),
+            **_agent_before(then.get(row.email)),
         }
         for row in found.agents
     ]
     return _named(
-        Table("agents", "People", _agent_columns(before), agents),
+        Table("agents", "People", _compared_with(before, *_AGENT_COLUMNS), agents),
         Table(
             "waits",
             "How soon leads were first touched",
-            (
+            _compared_with(
+                before,
                 Column("wait", "First touch"),
-                Column("leads", "Leads", "number"),
-                *([Column("before", "Leads before", "number")] if before else []),
+                Column("leads", "Leads", "number", was="before"),
             ),
             [
                 {"wait": name, "leads": count, "before": waited.get(name, 0)}
@@ -266,40 +267,55 @@ def counted(found: Counted) -> Table:
 _AGENT_COLUMNS = (
     Column("name", "Name"),
     Column("open", "In hand", "number", "open leads of theirs, now"),
-    Column("leads", "New leads", "number", "leads of theirs that came in these days"),
-    Column("activities", "Activities", "number", "calls, e-mails, meetings they logged"),
+    Column(
+        "leads",
+        "New leads",
+        "number",
+        "leads of theirs that came in these days",
+        was="leads_before",
+    ),
+    Column(
+        "activities",
+        "Activities",
+        "number",
+        "calls, e-mails, meetings they logged",
+        was="activities_before",
+    ),
     Column("contact_part", "Contacted", "number"),
-    Column("contact_rate", "Contact rate", "percent", "new leads touched / new leads"),
+    Column(
+        "contact_rate",
+        "Contact rate",
+        "percent",
+        "new leads touched / new leads",
+        was="contact_before",
+    ),
     Column("conversion_part", "Converted", "number"),
-    Column("conversion_rate", "Conversion", "percent", "new leads won by now / new leads"),
+    Column(
+        "conversion_rate",
+        "Conversion",
+        "percent",
+        "new leads won by now / new leads",
+        was="conversion_before",
+    ),
     Column("wins_part", "Won", "number"),
     Column("wins_whole", "Ended", "number"),
-    Column("wins_rate", "Win rate", "percent", "sales won / sales that ended in these days"),
-    Column("value", "Won value", "money"),
-    Column("median", "First touch, median", "minutes"),
+    Column(
+        "wins_rate",
+        "Win rate",
+        "percent",
+        "sales won / sales that ended in these days",
+        was="wins_before",
+    ),
+    Column("value", "Won value", "money", was="value_before"),
+    Column("median", "First touch, median", "minutes", was="median_before"),
     Column("p90", "First touch, 90 %", "minutes"),
 )
 
 
-def _agent_columns(before: Team | None) -> Sequence[Column]:
-    if before is None:
-        return _AGENT_COLUMNS
-    more = (
-        Column("leads_before", "New leads before", "number"),
-        Column("activities_before", "Activities before", "number"),
-        *_before("contact", before, label="Contact rate: "),
-        *_before("conversion", before, label="Conversion: "),
-        *_before("wins", before, label="Win rate: "),
-        Column("value_before", "Won value before", "money"),
-        Column("median_before", "First touch before, median", "minutes"),
-    )
-    return (*_AGENT_COLUMNS, *more)
-
-
-def _agent_before(row: AgentRow, then: AgentRow | None) -> dict[str, Any]:
+def _agent_before(then: AgentRow | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in ("contact", "conversion", "wins"):
-        found |= _beside(name, getattr(row, name), getattr(then, name) if then else None)
+        found |= _before(name, getattr(then, name) if then else None)
     return {
         **found,
         "leads_before": then.leads if then else 0,
@@ -309,29 +325,16 @@ def _agent_before(row: AgentRow, then: AgentRow | None) -> dict[str, Any]:
     }
 
 
-def _before(
-    name: str, before: object | None, *, label: str = "", counts: bool = False
-) -> Sequence[Column]:
-    """The columns that say what a rate was in the days before; none where nobody compares."""
-    if before is None:
-        return ()
-    number = [Column(f"{name}_part_before", f"{label or ''}Before", "number")] if counts else []
-    rate = "rate before" if label or counts else "before"
-    return (
-        *number,
-        Column(f"{name}_before", f"{label}{rate}" if label else rate.capitalize(), "percent"),
-        Column(f"{name}_change", f"{label}change" if label else "Change", "change"),
-    )
+def _compared_with(before: object | None, *columns: Column) -> Sequence[Column]:
+    """The columns, without what was before where nobody compares."""
+    return columns if before else [replace(column, was="") for column in columns]
 
 
-def _beside(name: str, now: Share, then: Share | None) -> dict[str, Any]:
-    """What a rate was, and by how much it changed; nothing where there was none."""
-    was = then.rate if then else None
-    known = now.rate is not None and was is not None
+def _before(name: str, then: Share | None) -> dict[str, Any]:
+    """What a rate was; nothing where there was none."""
     return {
         f"{name}_part_before": then.part if then else 0,
-        f"{name}_before": was,
-        f"{name}_change": (now.rate or 0.0) - (was or 0.0) if known else None,
+        f"{name}_before": then.rate if then else None,
     }
 
 

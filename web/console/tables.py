@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,11 @@ class Column:
 
     key: str
     label: str
-    # text, number, money, percent, interval, standing, minutes, points, change.
+    # text, number, money, percent, interval, standing, minutes, points.
     kind: str = "text"
     meaning: str = ""
+    # The key of what it was in the days before, where these are compared.
+    was: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -40,11 +42,20 @@ class Table:
 
 def csv_reply(table: Table, file: str) -> Response:
     """The table as a file for a spreadsheet, every cell harmless there."""
-    labels = [column.label for column in table.columns]
-    rows = ({one.label: _plain(row.get(one.key)) for one in table.columns} for row in table.rows)
+    keys = dict(_keys(table.columns))
+    labels = list(keys)
+    rows = ({label: _plain(row.get(key)) for label, key in keys.items()} for row in table.rows)
     reply = Response("".join(csv_chunks(rows, labels, bom=True)), mimetype="text/csv")
     reply.headers["Content-Disposition"] = f'attachment; filename="{file}.csv"'
     return reply
+
+
+def _keys(columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
+    """The headings of a file and their keys: what was before stands behind what is."""
+    for column in columns:
+        yield column.label, column.key
+        if column.was:
+            yield f"{column.label} before", column.was
 
 
 def _plain(value: Any) -> Any:
