@@ -312,7 +312,7 @@ def test_languages_are_added_filled_and_removed(small: Office) -> None:
     refused = mark.post(path, {"revision": 1, "locale": "<b>"})
     assert refused.status_code == 422 and "&lt;b&gt;" in refused.text
 
-    mark.post(path, {"revision": 1, "locale": "de"})
+    mark.post(path, {"revision": 1, "locale": "german"})
     save(mark, f"{path}/de", **{"t-0-text": "Hallo!"})
 
     assert draft(small, number).workflow["translations"]["de"] == {"greeting": "Hallo!"}

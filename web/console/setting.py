@@ -8,6 +8,7 @@ from flask import Flask, request
 from markupsafe import Markup
 
 from engine.policy import Permission
+from lib.languages import language_name
 from web.console import assets, navigation, notes, wording
 from web.console.frame import trouble
 from web.sign_in import csrf_token, signed_in
@@ -19,6 +20,7 @@ def register(app: Flask) -> None:
     words = ("moment", "day", "calendar_day", "ago", "percent", "number", "money", "local_input")
     for name in words:
         app.add_template_filter(getattr(wording, name), name)
+    app.add_template_filter(language_name)
     app.add_template_global(icon, "icon")
     app.add_template_global(wording.currency, "currency")
     app.add_template_global(csrf_field, "csrf_field")

@@ -13,6 +13,7 @@ from engine.workflow_reader import MESSAGES
 from engine.workflow_shape import Plain
 from engine.workflow_texts import completeness, found_text, text_lines
 from engine.workflow_words import ACTIONS, condition_words
+from lib.languages import NAMES
 from lib.text import LOCALE, LONGEST_LOCALE, direction
 from services.workflow_drafts import Draft
 from web.console import typed
@@ -28,6 +29,7 @@ pages = Pages("workflow_draft", __name__)
 
 READ, WRITE = Permission.WORKFLOW_READ, Permission.WORKFLOW_WRITE
 DRAFT = "/workflow/drafts/<int:draft_id>"
+_CODES = {name.casefold(): code for code, name in NAMES.items()}
 PARTS = f"{DRAFT}/<any({', '.join(edits.PARTS)}):part>"
 
 
@@ -142,15 +144,18 @@ def languages(draft_id: int) -> str:
     draft = services().workflow_drafts.get(draft_id)
     known = draft.workflow.get("translations", {})
     lines = [(locale, *completeness(draft.workflow, locale)) for locale in known]
-    return show_draft("languages.html", draft, "languages", lines=lines)
+    return show_draft("languages.html", draft, "languages", lines=lines, languages=NAMES)
 
 
 @pages.page(f"{DRAFT}/languages", methods=("POST",), needs=WRITE, again=languages)
 def add_language(draft_id: int) -> Response:
     """One more language, and on to its texts."""
-    locale = typed.text("locale")
+    said = typed.text("locale")
+    locale = _CODES.get(said.casefold(), said)
     if not LOCALE.fullmatch(locale) or len(locale) > LONGEST_LOCALE:
-        raise errors.invalid_field("locale", "Write it like hi, ar or pt-BR.")
+        raise errors.invalid_field(
+            "locale", "Choose one of the list, or write its code like hi, ar or pt-BR."
+        )
     draft = services().workflow_drafts.get(draft_id)
     if locale in draft.workflow.get("translations", {}):
         raise errors.invalid_field("locale", "This language is there already.")

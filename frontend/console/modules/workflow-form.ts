@@ -17,6 +17,7 @@ export function start(element: HTMLElement): void {
     button.hidden = false;
     button.addEventListener("click", () => add(button, form));
   }
+  for (const label of form.querySelectorAll<HTMLElement>("[data-colour-for]")) chooseColour(label, form);
   let isDirty = false;
   form.addEventListener("input", () => {
     isDirty = true;
@@ -110,6 +111,16 @@ function ready(row: HTMLElement, form: HTMLElement): void {
     row.remove();
     next?.focus();
   });
+}
+
+/** A colour is chosen with the eye; the field beside it keeps its letters. */
+function chooseColour(label: HTMLElement, form: HTMLFormElement): void {
+  const chosen = label.querySelector("input");
+  const field = form.elements.namedItem(label.dataset.colourFor ?? "") as HTMLInputElement | null;
+  if (!chosen || !field) return;
+  label.hidden = field.matches(":disabled");
+  chosen.addEventListener("input", () => (field.value = chosen.value));
+  field.addEventListener("input", () => /^#[0-9a-f]{6}$/i.test(field.value) && (chosen.value = field.value));
 }
 
 let added = 0;
