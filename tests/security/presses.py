@@ -593,7 +593,13 @@ def _resend(ours: Office) -> Press:
     return Press(f"/console/deliveries/{found}/resend", page=f"/console/deliveries/{found}")
 
 
-# People, keys, privacy
+# The workspace, people, keys, privacy
+
+
+@press("console_workspace.change")
+def _workspace(ours: Office) -> Press:
+    page = "/console/workspace"
+    return Press(page, {"currency": "EUR", "time_zone": "Asia/Kolkata"}, page)
 
 
 @press("console_people.invite")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from engine.audit_words import SENTENCES
 from models import AuditEntry
 from tests.console.forms import form_to
 from tests.console.office import Office, Visit, office
@@ -19,7 +20,11 @@ from tests.security.presses import BUTTONS, Press
 from tests.security.test_console_matrix import SAFE, routes
 
 # They change nothing: a POST carries what is too long or too private for an address.
-TELLS_NOTHING = {"console_workflow_try.talk"}
+TELLS_NOTHING = {
+    "console_workflow_try.talk": "preview/talk",
+    "console_workflow_typed.look": "look/points",
+    "console_workflow_typed.rows": "questions/1/rows",
+}
 # Letters can be sent, so that what needs one works; none is, for nothing runs in the background.
 MAIL = {
     "EMAIL_HOST": "127.0.0.1",
@@ -63,7 +68,7 @@ def _filled(visit: Visit, found: Press) -> dict[str, Any]:
 def test_every_button_of_the_console_is_pressed_below(small: Office) -> None:
     unsafe = {one.endpoint for one in routes(small.app) if one.method not in SAFE}
 
-    assert unsafe - TELLS_NOTHING - set(BUTTONS) == set(), "write these into presses.py"
+    assert unsafe - set(TELLS_NOTHING) - set(BUTTONS) == set(), "write these into presses.py"
     assert set(BUTTONS) - unsafe == set(), "there is no such button any more"
     assert len(BUTTONS) > 60
 
@@ -80,8 +85,23 @@ def test_each_button_writes_exactly_one_entry(ours: Office) -> None:
         if reply.status_code >= 400 or written != 1:
             said = _newest(ours, written) if reply.status_code < 400 else reply.text[-300:]
             wrong.append(f"{view}: {reply.status_code}, {written} entries: {said}")
+        elif _newest(ours, 1)[0] not in SENTENCES:
+            wrong.append(f"{view}: {_newest(ours, 1)} cannot be read in the log")
 
     assert wrong == []
+
+
+def test_what_only_looks_changes_no_draft_and_writes_none(small: Office) -> None:
+    alice = small.alice
+    alice.post("/console/workflow/drafts", {"version": "1"})
+    before = _count(small), small.ask(lambda s: s.workflow_drafts.get(1))
+    path = "/console/workflow/drafts/1"
+    form = form_to(alice.get(f"{path}/questions/1").text, f"{path}/questions/1")
+
+    for place in TELLS_NOTHING.values():
+        assert alice.post(f"{path}/{place}", {**form, "when": "all"}).status_code < 500, place
+
+    assert (_count(small), small.ask(lambda s: s.workflow_drafts.get(1))) == before
 
 
 def test_what_is_refused_writes_none(small: Office) -> None:
