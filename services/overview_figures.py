@@ -21,7 +21,7 @@ from services.figure_scope import (
     count_if,
     day_of,
     leads_of,
-    sessions_of,
+    lone_sessions_of,
     tier_of,
 )
 from services.lead_scores import LeadScores
@@ -134,7 +134,8 @@ class OverviewFigures:
         tier = tier_of(Conversation.score, hot=hot, warm=warm)
         day = day_of(self.session, Conversation.started_at, period)
         narrow = (
-            sessions_of(
+            lone_sessions_of(
+                self.session,
                 period,
                 day.label("day"),
                 Conversation.classification.label("name"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from engine.periods import Period
@@ -15,7 +15,15 @@ from engine.rates import Compared, Share, by_chance, compare
 from engine.vocabulary import UTM_FIELDS, Outcome
 from errors import invalid_field
 from models import Conversation, Lead
-from services.figure_scope import IS_SQL, count_if, leads_of, sessions_of
+from services.figure_scope import (
+    IS_SQL,
+    count_if,
+    leads_of,
+    lies_in,
+    lone_sessions_of,
+    sessions_of,
+    span_of,
+)
 from services.resources import Resources
 from services.workflow_service import WorkflowService
 
@@ -108,28 +116,55 @@ class SegmentFigures:
 
     def find(self, period: Period, key: str, measure: str, *, personal: bool) -> Segments:
         """How the parts of a dimension do in this measure."""
+        (found,) = self.find_each([period], key, measure, personal=personal)
+        return found
+
+    def find_each(
+        self, periods: Sequence[Period], key: str, measure: str, *, personal: bool
+    ) -> list[Segments]:
+        """The same for each of some periods, in one walk."""
         known = {one.key: one for one in self.dimensions(personal=personal)}
         if key not in known:
             raise invalid_field("by", "There is no such way to divide.")
         if measure not in MEASURES:
             raise invalid_field("measure", "There is no such measure.")
         kind, _, name = key.partition(":")
-        base = self._base(period, measure, kind)
-        rows = self._counts(base, self._column(kind, name))
-        total = Share(sum(did for _, did, _ in rows), sum(count for count, _, _ in rows))
-        shares = _most(self._labelled(rows, kind, personal=personal))
-        overlap = sum(one.whole for one in shares.values()) > total.whole
-        compared = compare(shares)
-        return Segments(known[key], measure, list(compared.items()), total, overlap)
+        found = []
+        for rows in self._counts(periods, measure, kind, self._column(kind, name)):
+            total = Share(sum(did for _, did, _ in rows), sum(count for count, _, _ in rows))
+            shares = _most(self._labelled(rows, kind, personal=personal))
+            overlap = sum(one.whole for one in shares.values()) > total.whole
+            compared = list(compare(shares).items())
+            found.append(Segments(known[key], measure, compared, total, overlap))
+        return found
 
-    def _base(self, period: Period, measure: str, kind: str) -> Select[Any]:
-        """Who counts, and (the two columns) how many of them did it."""
+    def _counts(
+        self, periods: Sequence[Period], measure: str, kind: str, part: ColumnElement[Any]
+    ) -> list[list[Row]]:
+        """Of each period how many count, and how many of them did it, by the part they are of."""
         if measure == "qualified":
-            return sessions_of(period, func.count(), count_if(IS_SQL))
-        ended = leads_of(
-            Lead.outcome_at, period, func.count(), count_if(Lead.outcome == str(Outcome.WON))
-        )
-        if kind in ("session", "answer"):
+            moment: ColumnElement[Any] = Conversation.started_at.expression
+            did = IS_SQL
+        else:
+            moment, did = Lead.outcome_at.expression, Lead.outcome == str(Outcome.WON)
+        inside = [lies_in(period, moment) for period in periods]
+        columns = [count_if(one) for here in inside for one in (here, here & did)]
+        statement = self._base(span_of(periods), measure, kind, part, *columns)
+        rows = self.session.execute(statement.group_by(part)).all()
+        return [
+            [(row[place], row[place + 1], row[0]) for row in rows if row[place]]
+            for place in range(1, 1 + len(columns), 2)
+        ]
+
+    def _base(self, period: Period, measure: str, kind: str, *columns: Any) -> Select[Any]:
+        """A statement over all that count."""
+        is_of_session = kind in ("session", "answer")
+        if measure == "qualified" and is_of_session:
+            return lone_sessions_of(self.session, period, *columns)
+        if measure == "qualified":
+            return sessions_of(period, *columns)
+        ended = leads_of(Lead.outcome_at, period, *columns)
+        if is_of_session:
             ended = ended.outerjoin_from(Lead, Conversation, Conversation.id == Lead.session_id)
         return ended
 
@@ -142,11 +177,6 @@ class SegmentFigures:
             table: Any = Conversation if kind == "session" else Lead
             found = getattr(table, name).expression
         return found
-
-    def _counts(self, statement: Select[Any], column: ColumnElement[Any]) -> list[Row]:
-        grouped = statement.add_columns(column.label("part")).group_by(column)
-        rows = self.session.execute(grouped)
-        return [(int(count), int(did), value) for count, did, value in rows]
 
     def _labelled(self, rows: Sequence[Row], kind: str, *, personal: bool) -> dict[str, Share]:
         options = self._options()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func
 from sqlalchemy.orm import Session
@@ -19,7 +20,9 @@ from services.figure_scope import (
     IS_SQL,
     SOURCE,
     count_if,
+    lies_in,
     sessions_of,
+    span_of,
     whole,
 )
 from services.resources import Resources
@@ -59,45 +62,69 @@ class SourceFigures:
 
     def find(self, period: Period) -> Sources:
         """What the sources of a period's sessions brought, until now."""
-        counts = self._counts(period)
-        tables = {name: _shares(counts, name) for name in MEASURES}
-        compared = {name: compare(shares) for name, shares in tables.items()}
-        rows = [
-            SourceRow(
-                source,
-                one["sessions"],
-                one["points"] / one["sessions"] if one["sessions"] else None,
-                {name: compared[name][source] for name in MEASURES},
-            )
-            for source, one in counts.items()
-        ]
-        sessions = sum(one["sessions"] for one in counts.values())
-        advice = [one for one in advise(tables["qualified"]) if one.source != OTHERS]
-        return Sources(rows, sessions, {k: _sum(v) for k, v in tables.items()}, advice)
-
-    def _counts(self, period: Period) -> dict[str, dict[str, int]]:
-        rows = self.session.execute(
-            sessions_of(
-                period,
-                SOURCE.label("source"),
-                func.count().label("sessions"),
-                func.sum(Conversation.score).label("points"),
-                count_if(IS_COMPLETED).label("completion"),
-                count_if(HAS_CONTACT).label("contact"),
-                count_if(IS_SQL).label("qualified"),
-                count_if(Lead.outcome == str(Outcome.WON)).label("won"),
-                count_if(Lead.outcome.is_not(None)).label("ended"),
-            )
-            .group_by(SOURCE)
-            .order_by(func.count().desc(), SOURCE)
-        )
-        found: dict[str, dict[str, int]] = {}
-        for row in rows.mappings():
-            name = row["source"] if len(found) < MOST_SHOWN else OTHERS
-            numbers = whole({key: one for key, one in row.items() if key != "source"})
-            before = found.get(name, dict.fromkeys(numbers, 0))
-            found[name] = {key: before[key] + one for key, one in numbers.items()}
+        (found,) = self.find_each(period)
         return found
+
+    def find_each(self, *periods: Period) -> list[Sources]:
+        """The same for each of some periods, in one walk."""
+        return [_sources(counts) for counts in self._counts(periods)]
+
+    def _counts(self, periods: Sequence[Period]) -> list[dict[str, dict[str, int]]]:
+        """Of each period what its sources brought, the largest first."""
+        moment = Conversation.started_at.expression
+        facts = {
+            "completion": IS_COMPLETED,
+            "contact": HAS_CONTACT,
+            "qualified": IS_SQL,
+            "won": Lead.outcome == str(Outcome.WON),
+            "ended": Lead.outcome.is_not(None),
+        }
+        columns: list[Any] = []
+        for inside in (lies_in(period, moment) for period in periods):
+            points = func.sum(Conversation.score).filter(inside)
+            columns += [count_if(inside), points]
+            columns += [count_if(inside & fact) for fact in facts.values()]
+        statement = sessions_of(span_of(periods), SOURCE, *columns).group_by(SOURCE)
+        rows = self.session.execute(statement).all()
+        names = ("sessions", "points", *facts)
+        width = len(names)
+        return [
+            _largest(
+                {
+                    row[0]: whole(dict(zip(names, row[place : place + width], strict=True)))
+                    for row in rows
+                    if row[place]
+                }
+            )
+            for place in range(1, 1 + len(columns), width)
+        ]
+
+
+def _largest(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """The largest sources, and the small ones behind them together."""
+    found: dict[str, dict[str, int]] = {}
+    for source, one in sorted(counts.items(), key=lambda pair: (-pair[1]["sessions"], pair[0])):
+        name = source if len(found) < MOST_SHOWN else OTHERS
+        before = found.get(name, dict.fromkeys(one, 0))
+        found[name] = {key: before[key] + number for key, number in one.items()}
+    return found
+
+
+def _sources(counts: Mapping[str, Mapping[str, int]]) -> Sources:
+    tables = {name: _shares(counts, name) for name in MEASURES}
+    compared = {name: compare(shares) for name, shares in tables.items()}
+    rows = [
+        SourceRow(
+            source,
+            one["sessions"],
+            one["points"] / one["sessions"] if one["sessions"] else None,
+            {name: compared[name][source] for name in MEASURES},
+        )
+        for source, one in counts.items()
+    ]
+    sessions = sum(one["sessions"] for one in counts.values())
+    advice = [one for one in advise(tables["qualified"]) if one.source != OTHERS]
+    return Sources(rows, sessions, {k: _sum(v) for k, v in tables.items()}, advice)
 
 
 def _shares(counts: Mapping[str, Mapping[str, int]], measure: str) -> dict[str, Share]:

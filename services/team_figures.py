@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import case, func, select
@@ -15,9 +16,9 @@ from engine.rates import Share
 from engine.vocabulary import Outcome
 from models import Activity, Lead, Person
 from services.agent_figures import AgentFigures
-from services.figure_scope import count_if, leads_of
+from services.figure_scope import count_if, lies_in, span_of
 from services.first_touch import NO_TOUCH, FirstTouches, Speed, Waits
-from services.lead_visibility import is_visible
+from services.lead_visibility import is_visible, of_visible_lead
 from services.resources import Resources
 
 
@@ -109,10 +110,21 @@ class TeamFigures:
 
     def find(self, period: Period) -> Team:
         """Everybody who owns leads or may get them, by name; and how long leads waited."""
-        waits = FirstTouches(self.session).find(period)
-        found = self._people()
-        parts = (self._standing(period), _made(waits), self._done(period))
-        for part in parts:
+        (found,) = self.find_each(period)
+        return found
+
+    def find_each(self, *periods: Period) -> list[Team]:
+        """The figures of each of some periods, read in the same few walks."""
+        standing, done = self._standing(periods), self._done(periods)
+        touches = FirstTouches(self.session)
+        return [
+            self._team(touches.find(period), *parts)
+            for period, *parts in zip(periods, standing, done, strict=True)
+        ]
+
+    def _team(self, waits: Waits, *parts: Mapping[str, dict[str, Any]]) -> Team:
+        found = {email: dict(one) for email, one in self._people.items()}
+        for part in (_made(waits), *parts):
             for owner, numbers in part.items():
                 found.setdefault(owner, _stranger(owner)).update(numbers)
         rows = [AgentRow(**one) for one in found.values()]
@@ -141,6 +153,7 @@ class TeamFigures:
         rows.sort(key=lambda row: row.name.casefold())
         return Counted(kept["counted_at"], rows)
 
+    @cached_property
     def _people(self) -> dict[str, dict[str, Any]]:
         return {
             one.email: {
@@ -154,41 +167,52 @@ class TeamFigures:
             for one in self.session.scalars(select(Person).order_by(Person.id))
         }
 
-    def _standing(self, period: Period) -> dict[str, dict[str, Any]]:
-        """What owners have in hand now, and what of theirs ended in the period."""
-        ended = (Lead.outcome_at >= period.start) & (Lead.outcome_at < period.end)
-        won = ended & (Lead.outcome == str(Outcome.WON))
+    def _standing(self, periods: Sequence[Period]) -> list[dict[str, dict[str, Any]]]:
+        """What owners have in hand now, and what of theirs ended in each of the periods."""
+        ended = [column for period in periods for column in _ended_in(period)]
         rows = self.session.execute(
-            select(
-                Lead.assigned_to,
-                count_if(Lead.outcome.is_(None)).label("open_leads"),
-                count_if(won).label("won"),
-                count_if(ended & (Lead.outcome == str(Outcome.LOST))).label("lost"),
-                func.sum(case((won, Lead.outcome_value), else_=0)).label("won_value"),
-            )
+            select(Lead.assigned_to, count_if(Lead.outcome.is_(None)), *ended)
             .where(Lead.assigned_to.is_not(None), *is_visible())
             .group_by(Lead.assigned_to)
-        )
-        return {
-            str(owner): {
-                "open_leads": in_hand,
-                "won": won,
-                "lost": lost,
-                "won_value": float(value or 0),
+        ).all()
+        return [
+            {
+                str(row[0]): {
+                    "open_leads": row[1],
+                    "won": row[place],
+                    "lost": row[place + 1],
+                    "won_value": float(row[place + 2] or 0),
+                }
+                for row in rows
             }
-            for owner, in_hand, won, lost, value in rows
-        }
+            for place in range(2, 2 + len(ended), 3)
+        ]
 
-    def _done(self, period: Period) -> dict[str, dict[str, Any]]:
+    def _done(self, periods: Sequence[Period]) -> list[dict[str, dict[str, Any]]]:
         """Activities by who did them: owners change, deeds do not."""
-        people = select(Person.email)
+        at, span = Activity.occurred_at, span_of(periods)
+        inside = [lies_in(period, at) for period in periods]
         rows = self.session.execute(
-            leads_of(Activity.occurred_at, period, Activity.actor, func.count())
-            .join_from(Activity, Lead, Lead.id == Activity.lead_id)
-            .where(Activity.kind.not_in(NO_TOUCH), Activity.actor.in_(people))
+            select(Activity.actor, *map(count_if, inside))
+            .where(
+                lies_in(span, at),
+                Activity.kind.not_in(NO_TOUCH),
+                of_visible_lead(self.session, Activity.lead_id),
+            )
             .group_by(Activity.actor)
-        )
-        return {actor: {"activities": count} for actor, count in rows}
+        ).all()
+        return [
+            {row[0]: {"activities": row[place]} for row in rows if row[0] in self._people}
+            for place in range(1, 1 + len(periods))
+        ]
+
+
+def _ended_in(period: Period) -> tuple[Any, Any, Any]:
+    """How many sales were won and lost in a period, and what they were worth."""
+    ended = lies_in(period, Lead.outcome_at)
+    won = ended & (Lead.outcome == str(Outcome.WON))
+    lost = ended & (Lead.outcome == str(Outcome.LOST))
+    return count_if(won), count_if(lost), func.sum(case((won, Lead.outcome_value), else_=0))
 
 
 def _made(waits: Waits) -> dict[str, dict[str, Any]]:

@@ -6,23 +6,36 @@ import csv
 import io
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
+from sqlalchemy import insert, select, update
 
 from engine.rates import Share
 from engine.vocabulary import Tier
+from models import Conversation, Import, Lead
+from services import Services
 from services.funnel_figures import FunnelFigures
+from services.lead_visibility import of_visible_lead, see_only
 from services.overview_figures import OverviewFigures
 from services.segment_figures import SegmentFigures
 from services.source_figures import SourceFigures
 from services.team_figures import TeamFigures
 from tests.console import figures
 from tests.console.figures import PERIOD, play, rows, within
-from tests.console.office import Office, plain
+from tests.console.office import START, Office, plain
 
 DAYS = {"range": "custom", "from": "2026-10-22", "to": "2026-10-28"}
 TABS = ("", "/funnel", "/sources", "/segments", "/team")
 HOSTILE = "<script>alert(1)</script>"
+IMPORT = {"job_id": "j", "plan": {}, "size": 1, "requested_by": "x", "created_at": START}
+IMPORTS: dict[str, Any] = {
+    "published": {"published_at": START},
+    "unseen": {},
+    "undone": {"published_at": START, "undone_at": START},
+}
+SHOWN = {"import_id": "published"}
+HIDDEN: Any = ({"deleted_at": START}, SHOWN, {"import_id": "unseen"}, {"import_id": "undone"})
 
 
 def test_every_figure_is_what_a_count_by_hand_gives(ours: Office) -> None:
@@ -154,6 +167,50 @@ def _team(ours: Office) -> None:
     assert found.leads == len(new) == sum(count for _, count in found.waits)
     assert dict(found.waits)["Not yet"] == len(new) - len(waits(new))
     assert dict(found.waits)["Within 5 minutes"] == sum(one <= 5 for one in waits(new))
+
+
+@pytest.mark.parametrize("owner", [None, "sam@example.com"])
+def test_figures_of_several_periods_are_those_of_each(ours: Office, owner: str | None) -> None:
+    play(ours)
+    both = [PERIOD, PERIOD.before]
+    by = ("session:utm_source", "qualified"), ("answer:1", "won"), ("lead:campaign", "qualified")
+
+    def look(services: Services) -> None:
+        if owner:
+            see_only(services.session, owner)
+        sources, team = services.make(SourceFigures), services.make(TeamFigures)
+        assert sources.find_each(*both) == [sources.find(one) for one in both]
+        assert team.find_each(*both) == [team.find(one) for one in both]
+        segments = services.make(SegmentFigures)
+        for key, measure in by:
+            found = segments.find_each(both, key, measure, personal=True)
+            assert found == [segments.find(one, key, measure, personal=True) for one in both]
+            assert found[0].total.whole > 0
+
+    ours.ask(look)
+
+
+def test_what_belongs_to_a_lead_that_is_hidden_counts_nowhere(ours: Office) -> None:
+    play(ours)
+    for name in ("published", "unseen", "undone"):
+        with ours.unit() as services:
+            services.session.execute(insert(Import).values(id=name, **IMPORT, **IMPORTS[name]))
+    ids = sorted({session.lead_id for session, _ in rows(ours)})
+    for lead_id, change in zip(ids, HIDDEN, strict=False):
+        with ours.unit() as services:
+            services.session.execute(update(Lead).where(Lead.id == lead_id).values(**change))
+    gone = {lead_id for lead_id, change in zip(ids, HIDDEN, strict=False) if change != SHOWN}
+
+    def seen(services: Services, owner: str | None) -> set[int]:
+        if owner:
+            see_only(services.session, owner)
+        one = of_visible_lead(services.session, Conversation.lead_id)
+        return set(services.session.scalars(select(Conversation.lead_id).where(one)))
+
+    owned = {lead.id for _, lead in rows(ours) if lead.assigned_to in (None, "sam@example.com")}
+    assert ours.ask(lambda services: seen(services, None)) == set(ids) - gone
+    found = ours.ask(lambda services: seen(services, "sam@example.com"))
+    assert found == owned - gone < set(ids) - gone
 
 
 def test_who_sees_which_figures(small: Office) -> None:

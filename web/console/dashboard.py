@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from flask import Response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
@@ -20,6 +20,8 @@ from web.console.masking import sees_personal
 from web.console.ranges import Chosen, chosen
 from web.console.tables import csv_reply
 from web.unit_of_work import services
+
+F = TypeVar("F")
 
 pages = Pages("dashboard", __name__)
 FIRST_DIMENSION = "session:utm_source"
@@ -133,9 +135,7 @@ def _funnel(when: Chosen) -> dict[str, Any]:
 
 
 def _sources(when: Chosen) -> dict[str, Any]:
-    figures = services().make(SourceFigures)
-    found = figures.find(when.period)
-    before = figures.find(when.before) if when.before else None
+    found, before = _beside(services().make(SourceFigures).find_each(*when.periods))
     labels = tables.MEASURE_LABELS
     return {
         "found": found,
@@ -151,8 +151,8 @@ def _segments(when: Chosen) -> dict[str, Any]:
     figures, personal = services().make(SegmentFigures), sees_personal()
     by = request.args.get("by", FIRST_DIMENSION)
     measure = request.args.get("measure", "qualified")
-    found = figures.find(when.period, by, measure, personal=personal)
-    before = figures.find(when.before, by, measure, personal=personal) if when.before else None
+    each = figures.find_each(when.periods, by, measure, personal=personal)
+    found, before = _beside(each)
     groups: dict[str, list[Any]] = {}
     for one in figures.dimensions(personal=personal):
         groups.setdefault(one.group, []).append(one)
@@ -167,10 +167,13 @@ def _segments(when: Chosen) -> dict[str, Any]:
 
 
 def _team(when: Chosen) -> dict[str, Any]:
-    figures = services().make(TeamFigures)
-    found = figures.find(when.period)
-    before = figures.find(when.before) if when.before else None
+    found, before = _beside(services().make(TeamFigures).find_each(*when.periods))
     return {"found": found, "before": before, "tables": tables.team(found, before)}
+
+
+def _beside(each: Sequence[F]) -> tuple[F, F | None]:
+    """The figures of the days, and those of the days before where they are compared."""
+    return each[0], each[1] if len(each) > 1 else None
 
 
 _FIGURES: dict[str, Callable[[Chosen], dict[str, Any]]] = {

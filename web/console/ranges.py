@@ -43,6 +43,11 @@ class Chosen:
         return self.period.before if self.compares else None
 
     @property
+    def periods(self) -> list[Period]:
+        """The days, and behind them those to compare with."""
+        return [self.period, *([self.before] if self.before else [])]
+
+    @property
     def words(self) -> str:
         """The days in words: "1 Nov 2026 to 21 Nov 2026 (21 days, Europe/Berlin)"."""
         period = self.period
