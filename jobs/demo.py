@@ -8,7 +8,7 @@ import itertools
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 SEED, DAYS, SESSIONS = 42, 90, 1800
 BY = "demo"
 RELAY_EVERY, SCORES_AT_ONCE = 12, 100
+# Who came so lately stands in the queue: since when they are hot must be true to the minute.
+LATELY = timedelta(days=3)
 
 
 class DemoRun:
@@ -87,6 +89,8 @@ class DemoRun:
             talked = demo.talk(visitor)
             self._touched.add(talked.lead_id)
             services.store.flush()
+            if visitor.starts_at > self.until - LATELY:
+                services.lead_scores.renew(talked.lead_id)
             for planned in demo.plan(visitor, talked, self.reps):
                 self._put(planned)
         return len(today)

@@ -8,9 +8,9 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from config import Settings
-from jobs.demo import DemoRun
+from jobs.demo import LATELY, DemoRun
 from lib.clock import SettableClock
-from models import Activity, Conversation, Lead, PendingFact
+from models import Activity, Conversation, Lead, PendingFact, ScorePoint
 from services import unit_of_work
 from services.demo_visitors import visitors
 from services.resources import Resources
@@ -47,6 +47,12 @@ def test_a_played_past_is_one_that_the_log_tells_again(database_url: str, tmp_pa
         assert session.scalar(select(func.count()).select_from(PendingFact)) == 0
         late = select(func.count()).select_from(Activity).where(Activity.occurred_at > NOW)
         assert session.scalar(late) == 0
+        lately = select(ScorePoint.recorded_at, Lead.created_at).join(
+            Lead, Lead.id == ScorePoint.lead_id
+        )
+        recent = (ScorePoint.kind == "core_points", Lead.created_at > NOW - LATELY)
+        points = session.execute(lately.where(*recent)).all()
+        assert points and all(at - born < timedelta(hours=1) for at, born in points)
         owners = set(session.scalars(select(Lead.assigned_to).where(Lead.stage.is_not(None))))
         assert owners == set(REPS)
         funnel = session.scalars(select(Conversation.next_question_id).distinct()).all()

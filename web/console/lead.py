@@ -93,6 +93,7 @@ def show_lead(lead_id: int, changed: list[str] | None = None) -> str:
         zone=str(wording.time_zone()),
         forms=lead_forms,
         people=_colleagues(),
+        campaigns=services().lead_choices.campaigns() if found["outcome"] else [],
         changed=changed or [],
         now=resources().clock.now(),
         now_iso=iso(resources().clock.now()),
