@@ -17,7 +17,6 @@ from sqlalchemy import (
     ARRAY,
     JSON,
     BigInteger,
-    ColumnElement,
     DateTime,
     Engine,
     Insert,
@@ -26,7 +25,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    any_,
     cast,
     create_engine,
     event,
@@ -331,13 +329,6 @@ def dont_wait_for_disk(session: Session) -> None:
     """
     if session.connection().dialect.name == "postgresql":
         session.connection().exec_driver_sql("SET LOCAL synchronous_commit = off")
-
-
-def is_one_of(session: Session, column: Any, texts: Sequence[str]) -> ColumnElement[bool]:
-    """The condition that a column is one of many texts: as one value where that can be."""
-    if session.connection().dialect.name == "postgresql":
-        return column == any_(cast(list(texts), ARRAY(Text)))
-    return column.in_(texts)
 
 
 def each_of(

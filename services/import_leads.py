@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,6 @@ from database import Written, dumps
 from engine.vocabulary import IMPORT_ACTOR, FactKind, StageKind
 from lib.clock import iso
 from models import Import
-from outbox import HeardFact
 from services.import_rows import Around, Row
 
 CREATED, ENDED = str(FactKind.LEAD_CREATED), str(FactKind.OUTCOME_RECORDED)
@@ -18,7 +18,16 @@ NO_LIST = Written("[]")
 CAME_FROM = ("source", "utm_source", "campaign")
 
 
-def lead_of(kept: Import, row: Row, attributes: Written, around: Around) -> dict[str, Any]:
+@dataclass(slots=True)
+class NewLead:
+    """A row as it is written if no lead of its e-mail is known: all but the numbers of the rows."""
+
+    columns: dict[str, Any]
+    facts: list[tuple[str, Written, Written | None, datetime]]
+    seen: tuple[str | None, Mapping[str, Any]]
+
+
+def _columns(kept: Import, row: Row, attributes: Written, around: Around) -> dict[str, Any]:
     """The columns of a new lead, all of them, so that many are written at once."""
     columns, sales = row.profile.columns, row.sales
     created_at = row.created_at or row.occurred_at or around.now
@@ -62,24 +71,25 @@ def _stage(row: Row, around: Around) -> str | None:
     return around.pipeline.first_of(StageKind(row.outcome)).name
 
 
-class LeadFacts:
-    """The facts of new leads of one import, written as JSON where most of them say the same."""
+class NewLeads:
+    """Makes new leads of rows; what most of their facts say alike is written as JSON once."""
 
-    def __init__(self, kept: Import, now: datetime) -> None:
-        self.now = now
+    def __init__(self, kept: Import, around: Around) -> None:
+        self.kept = kept
+        self.around = around
         self.about = {"import": kept.id, "actor": IMPORT_ACTOR + kept.id}
         self._alike: dict[Hashable, str] = {}
 
-    def of(
-        self, row: Row, lead: Mapping[str, Any], lead_id: int, attributes: Written
-    ) -> Iterator[HeardFact]:
-        """That a lead came in, and how its sale ended if the file says it; at their own moments."""
-        measured, personal = self._created(row), self._said(row, attributes)
-        yield HeardFact(CREATED, lead_id, measured, personal, lead["created_at"], self.now)
+    def of(self, row: Row) -> NewLead:
+        """A lead with its facts: that it came in, and how its sale ended if the file says it."""
+        attributes = Written(dumps(row.attributes))
+        columns = _columns(self.kept, row, attributes, self.around)
+        said = self._said(row, attributes)
+        facts = [(CREATED, self._created(row), said, columns["created_at"])]
         if row.outcome is not None:
-            ended_at = lead["outcome_at"]
-            measured = self._ended(row, ended_at)
-            yield HeardFact(ENDED, lead_id, measured, None, ended_at, self.now)
+            ended_at = columns["outcome_at"]
+            facts.append((ENDED, self._ended(row, ended_at), None, ended_at))
+        return NewLead(columns, facts, (columns["staff_size"], row.attributes))
 
     def _created(self, row: Row) -> Written:
         fields, contact = row.profile.fields, row.profile.contact

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from lib.csv_table import Record, lines, records
 from lib.packed_file import BLOCK, unpack
 from models import Import, ImportBlock
+from services.import_leads import NewLead, NewLeads
 from services.import_plan import ImportPlan
 from services.import_rows import Around, Row, RowReader, RowRefused
 from services.pipeline_stages import PipelineStages
@@ -40,6 +41,8 @@ class Rows:
     is_end: bool = True
     good: list[Row] = field(default_factory=list)
     bad: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
+    # By the number of its row, each good one as a lead, in case that there is none yet.
+    leads: dict[int, NewLead] = field(default_factory=dict)
 
     def follow(self, place: Mapping[str, Any]) -> bool:
         """Whether a job that stands at this place goes on with these rows."""
@@ -91,6 +94,9 @@ class ImportReading:
             if read >= ROWS_AT_ONCE or (read and time.monotonic() > until):
                 rows.is_end = False
                 break
+        if not plan.dry_run:
+            new = NewLeads(kept, rows.around)
+            rows.leads = {row.number: new.of(row) for row in rows.good}
         return rows
 
     def _records(self, kept: Import, plan: ImportPlan, offset: int) -> Iterator[Record]:

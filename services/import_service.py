@@ -12,7 +12,7 @@ from sqlalchemy import and_, delete, func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
 import outbox
-from database import Written, dont_wait_for_disk, dumps, each_of, insert_many, is_one_of, next_ids
+from database import dont_wait_for_disk, each_of, insert_many, next_ids
 from engine.vocabulary import FactKind, JobStatus
 from errors import Invalid, NotFound
 from lib.csv_stream import csv_chunks
@@ -31,7 +31,7 @@ from models import (
 )
 from services.account_service import AccountService
 from services.first_scores import FirstScores, FirstSeen
-from services.import_leads import LeadFacts, lead_of
+from services.import_leads import NewLead
 from services.import_plan import ADD, SKIP, ImportPlan, make_plan
 from services.import_reading import ImportReading, Rows
 from services.import_rows import WHOLE_ROW, Around, Row
@@ -209,8 +209,7 @@ class ImportService:
             kept, [(row, known[row.email_key]) for row in unique if row.email_key in known]
         )
         new = [row for row in unique if row.email_key not in known]
-        with meanwhile:
-            self._insert(kept, new, rows.around)
+        self._insert([rows.leads[row.number] for row in new], rows.around, meanwhile)
         self._explain(kept, bad)
         kept.imported += len(new)
         kept.updated += len(unique) - len(new)
@@ -283,32 +282,30 @@ class ImportService:
             else:
                 known.setdefault(key, lead_id)
         if kept.updated or kept.plan.get("dry_run"):
-            told = is_one_of(self.session, ImportUpdate.email_key, keys)
-            others = select(ImportUpdate.email_key).where(ImportUpdate.import_id == kept.id, told)
+            told = select(ImportUpdate.email_key).where(ImportUpdate.import_id == kept.id)
+            told = told.order_by(ImportUpdate.row)
+            others = each_of(self.session, ImportUpdate.email_key, keys, told)
             seen.update(self.session.scalars(others))
         return seen, known
 
-    def _insert(self, kept: Import, rows: Sequence[Row], around: Around) -> None:
+    def _insert(
+        self, leads: Sequence[NewLead], around: Around, meanwhile: AbstractContextManager[None]
+    ) -> None:
         """New leads with their facts and scores; nobody hears of these facts one by one."""
-        if not rows:
+        if not leads:
             return
-        texts = [Written(dumps(row.attributes)) for row in rows]
-        leads = [lead_of(kept, *one, around) for one in zip(rows, texts, strict=True)]
-        ids = next_ids(self.session, Lead, len(leads))
-        values = ((lead_id, *lead.values()) for lead_id, lead in zip(ids, leads, strict=True))
-        insert_many(self.session, Lead, ("id", *leads[0]), values)
-        told = LeadFacts(kept, around.now)
-        facts = (
-            fact for one in zip(rows, leads, ids, texts, strict=True) for fact in told.of(*one)
-        )
-        outbox.record_heard(self.session, facts)
-        FirstScores(self.session, self.resources).store(
-            around.pipeline,
-            [
-                FirstSeen(lead_id, lead["stage"], lead["staff_size"], row.attributes)
-                for lead_id, lead, row in zip(ids, leads, rows, strict=True)
-            ],
-        )
+        numbered = list(zip(next_ids(self.session, Lead, len(leads)), leads, strict=True))
+        with meanwhile:
+            values = ((lead_id, *lead.columns.values()) for lead_id, lead in numbered)
+            insert_many(self.session, Lead, ("id", *leads[0].columns), values)
+            facts = (
+                outbox.HeardFact(kind, lead_id, measured, personal, at, around.now)
+                for lead_id, lead in numbered
+                for kind, measured, personal, at in lead.facts
+            )
+            outbox.record_heard(self.session, facts)
+            seen = (FirstSeen(n, lead.columns["stage"], *lead.seen) for n, lead in numbered)
+            FirstScores(self.session, self.resources).store(around.pipeline, list(seen))
 
     def _explain(self, kept: Import, bad: Iterable[tuple[int, Mapping[str, str]]]) -> None:
         if kept.rejected >= MOST_EXPLAINED:

@@ -499,12 +499,12 @@ def test_a_text_that_looks_like_nothing_stays_a_text(api: Caller) -> None:
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(["name", "company", "remark"])
-    writer.writerows([f"Lead {n}", text, text] for n, text in enumerate(odd))
+    writer.writerows([f"Lead {n:02}", text, text] for n, text in enumerate(odd))
 
     bring_in(api, table.getvalue())
 
     found = api.rows("SELECT company, location, name FROM leads ORDER BY name")
-    assert found == [(text, None, f"Lead {n}") for n, text in enumerate(odd)]
+    assert found == [(text, None, f"Lead {n:02}") for n, text in enumerate(odd)]
     with api.unit() as services:
         kept = services.session.scalars(select(Lead.attributes).order_by(Lead.name))
         assert [one["remark"] for one in kept] == odd
