@@ -128,7 +128,7 @@ def test_a_marketer_reads_the_funnel_changes_the_bot_and_tries_a_greeting(
 
     walk.to("Experiments")
     walk.follow("New experiment")
-    page.get_by_label("Name").fill("warm_greeting")
+    page.get_by_role("textbox", name="Name", exact=True).fill("warm_greeting")
     page.get_by_label("It says").nth(1).fill("Welcome, friend!")
     walk.look()
     walk.press("Keep the draft")
@@ -145,7 +145,7 @@ def test_a_marketer_reads_the_funnel_changes_the_bot_and_tries_a_greeting(
     walk.to("Campaigns")
     walk.follow("New campaign")
     walk.look()
-    page.get_by_label("Name").fill("Spring")
+    page.get_by_role("textbox", name="Name", exact=True).fill("Spring")
     walk.press("Save")
     walk.told("1 open")
     walk.look()
