@@ -24,6 +24,7 @@ def test_a_marketer_drafts_starts_stops_and_decides(ours: Office) -> None:
     page = made.headers["Location"]
     draft = mark.get(page)
     assert "What it would take" in plain(draft.text) and HOSTILE not in draft.text
+    assert "Welcome, friend!" in plain(draft.text) and "as it is now" in plain(draft.text)
 
     assert "Visitors are let in." in plain(mark.post(f"{page}/start", follow=True).text)
     for _ in range(6):
@@ -67,7 +68,9 @@ def test_an_edit_while_it_runs_keeps_who_is_in(small: Office) -> None:
     assert "Welcome, friend!" in form and 'value="Warm"' in form
     kept = mark.post(f"{page}/edit", {**FORM, "share_A": "20", "share_B": "80"}, follow=True)
 
-    assert "80.0" in plain(kept.text) or "80 %" in plain(kept.text)
+    assert "80 %" in plain(kept.text) and "counted as epoch 2" in plain(kept.text)
+    same = {**FORM, "share_A": "20", "share_B": "80"}
+    assert "Kept." in plain(mark.post(f"{page}/edit", same, follow=True).text)
 
 
 def test_experiments_of_the_workflow_are_shown_with_results(small: Office) -> None:

@@ -126,9 +126,11 @@ def edit(name: str) -> str:
 def change(name: str) -> Response:
     """An edit: safe ones at once, others in an epoch of their own, the rest refused with why."""
     book = services().experiment_book
-    data = forms.definition_of(read(forms.ExperimentForm), present(), book.get(name))
+    before = book.get(name)
+    data = forms.definition_of(read(forms.ExperimentForm), present(), before)
     after = book.change(name, data, who=me().email)
-    say(f"Kept; it is in epoch {after['epoch']}.")
+    is_anew = after["epoch"] != before["epoch"]
+    say(f"Kept. From now on it is counted as epoch {after['epoch']}." if is_anew else "Kept.")
     return go_to("console_experiments.one", name=name)
 
 
