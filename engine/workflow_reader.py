@@ -243,7 +243,8 @@ class _Reader:
                 )
             elif action not in DEFAULT_POINTS and worth != 0:
                 self.notes.refuse(place, "earns no points; leave it out or set it to 0.")
-            elif action in named:
+            elif action in named and points[action] != worth:
+                # Older tables hold all of its names; only what differs leaves a doubt.
                 self.notes.refuse(place, f"is another name of {action}; keep one of them.")
             else:
                 named.add(action)

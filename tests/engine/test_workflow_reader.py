@@ -74,6 +74,12 @@ def test_a_points_table_may_call_the_demo_by_any_of_its_names(name: str):
     assert workflow.points_for("cta_clicked") == 15
 
 
+def test_a_points_table_may_hold_every_name_of_the_demo_with_one_worth():
+    names = ("clicked_demo", "demo_requested", "demo_request")
+
+    assert asking({}, scoring=dict.fromkeys(names, 20)).points_for(Action.DEMO_REQUESTED) == 20
+
+
 def test_a_question_without_a_name_is_called_by_its_number():
     workflow = read_workflow(
         {"questions": [{"id": 7, "text": "A?"}, {"id": 8, "slug": "b", "question": "B?"}]}

@@ -112,6 +112,31 @@ def test_wrong_settings_are_one_line_each(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in lines] == ["PORT", "RATE_LIMIT_PER_MINUTE"]
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("WORKFLOW_CONFIG = {'questions': [{'id': 2, 'text': 'Where?'}]}", ["['location']"]),
+        ("ACTIVE_TESTS = {}", ["workflow_config.py cannot be used."]),
+    ],
+    ids=["no tests", "no workflow"],
+)
+def test_a_workflow_file_may_leave_out_its_tests_alone(
+    tmp_path: Path, file: str, said: list[str]
+) -> None:
+    (tmp_path / "workflow_config.py").write_text(file)
+    script = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]\n"
+        "import main\n"
+        "try: print([one.slug for one in main.resources().shipped.workflow.questions])\n"
+        "except main.SettingsError as error: print(error.message)\n"
+    )
+
+    ended = run("-c", script, env=environment(tmp_path))
+
+    assert ended.returncode == 0, ended.stderr
+    assert [one for one in said if one not in ended.stdout] == []
+
+
 def test_importing_it_starts_and_opens_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "not-there-yet"
     look = (
