@@ -22,6 +22,17 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "keys": ("API keys", ("key",)),
     "settings": ("Settings and retention", ("settings", "retention")),
 }
+# Who acts besides people and keys, by what the log calls them.
+ACTORS: Mapping[str, str] = {
+    "command line": "Somebody at the command line",
+    "schedule": "The clock",
+    "clock": "The clock",
+    "sign-in page": "Somebody at the door",
+    "loopback": "Somebody on this machine",
+    "the program": "Leadline",
+    "relay": "Leadline",
+    "start": "Leadline",
+}
 # {on} is what was changed; {name} a part of the detail, {name|word} with a word where it is empty.
 SENTENCES: Mapping[str, str] = {
     "activity.logged": "logged a {kind} with {on}",

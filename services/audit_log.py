@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from engine.audit_words import ACTORS
 from models import AuditEntry, Person
 from services.resources import Resources
 
@@ -81,8 +82,8 @@ class AuditLog:
         return list(self._session.scalars(found))
 
     def names(self) -> dict[str, str]:
-        """What people are called, by how the log speaks of them."""
-        found: dict[str, str] = {}
+        """What people and programs are called, by how the log speaks of them."""
+        found = dict(ACTORS)
         for row in self._session.execute(select(Person.id, Person.email, Person.name)):
             found[f"person {row.id}"] = found[row.email] = row.name
         return found
