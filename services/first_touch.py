@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Subquery, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Subquery, case, func, literal, literal_column, select
 from sqlalchemy.orm import Session
 
 from engine.periods import Period
@@ -59,44 +59,54 @@ class FirstTouches:
         self.session = session
 
     def find(self, period: Period) -> Waits:
-        """One walk: the database ranks the waits, so that only what is shown is sent."""
-        ranked = self._ranked(period)
-        mine = _speed_of(ranked, ranked.c.place, ranked.c.known)
-        everybody = _speed_of(ranked, ranked.c.place_of_all, ranked.c.known_of_all)
-        within = [count_if(ranked.c.minutes <= limit) for limit, _ in WAITS]
-        rows = self.session.execute(
-            select(
-                ranked.c.owner,
-                func.count(),
-                func.count(ranked.c.touched_at),
-                count_if(ranked.c.is_won),
-                *mine,
-                *everybody,
-                count_if(ranked.c.is_new),
-                func.count(ranked.c.minutes),
-                *within,
-            ).group_by(ranked.c.owner)
-        ).all()
-        owners = [
-            Owned(owner, leads, touched, won, Speed(*row[4:7]))
-            for row in rows
-            for owner, leads, touched, won in [row[:4]]
-        ]
-        spread, total = _spread([row[10:] for row in rows])
-        return Waits(owners, _together([row[7:10] for row in rows]), spread, total)
-
-    def _ranked(self, period: Period) -> Subquery:
-        """Each lead with its wait, and the wait's place among its owner's and among all."""
+        """The database ranks the waits, so that only what is shown is sent."""
         leads = self._leads(period)
         waits = select(*leads.c, self._minutes(leads).label("minutes")).subquery()
-        order = waits.c.minutes.nulls_last()
-        return select(
-            *waits.c,
-            func.row_number().over(partition_by=waits.c.owner, order_by=order).label("place"),
-            func.count(waits.c.minutes).over(partition_by=waits.c.owner).label("known"),
-            func.row_number().over(order_by=order).label("place_of_all"),
-            func.count(waits.c.minutes).over().label("known_of_all"),
-        ).subquery()
+        is_small = self.session.get_bind().dialect.name == "sqlite"
+        rows = self._by_place(waits) if is_small else self._by_percentile(waits)
+        owners = [
+            Owned(row.owner, row.leads, row.touched, row.won, _speed(row))
+            for row in rows
+            if not row.is_all
+        ]
+        (every,) = [row for row in rows if row.is_all]
+        return Waits(owners, _speed(every), _spread(every), every.new)
+
+    def _by_percentile(self, waits: Subquery) -> Sequence[Any]:
+        """Each owner's row and that of all, in one walk."""
+        owner = waits.c.owner
+        half, ninety = (
+            func.percentile_disc(share).within_group(waits.c.minutes) for share in (0.5, 0.9)
+        )
+        return self.session.execute(
+            select(
+                (func.grouping(owner) == 1).label("is_all"),
+                owner,
+                *_counts(waits),
+                half.label("median"),
+                ninety.label("p90"),
+            ).group_by(func.rollup(owner))
+        ).all()
+
+    def _by_place(self, waits: Subquery) -> Sequence[Any]:
+        """The same where no percentiles are known: by the wait's place among those of its group."""
+        rows: list[Any] = []
+        for is_all, group in ((False, [waits.c.owner]), (True, [])):
+            order = waits.c.minutes.nulls_last()
+            place = func.row_number().over(partition_by=group, order_by=order)
+            told = func.count(waits.c.minutes).over(partition_by=group)
+            ranked = select(*waits.c, place.label("place"), told.label("told")).subquery()
+            half = ranked.c.place == (ranked.c.told + 1) // 2
+            ninety = ranked.c.place == (ranked.c.told * 9 + 9) // 10
+            found = select(
+                literal(is_all).label("is_all"),
+                *([ranked.c.owner] if group else []),
+                *_counts(ranked),
+                func.max(ranked.c.minutes).filter(half).label("median"),
+                func.max(ranked.c.minutes).filter(ninety).label("p90"),
+            )
+            rows += self.session.execute(found.group_by(ranked.c.owner) if group else found)
+        return rows
 
     def _leads(self, period: Period) -> Subquery:
         # Asked lead by lead, for each is one look into an index; adding up all activities is not.
@@ -134,24 +144,28 @@ class FirstTouches:
         return minutes
 
 
-def _speed_of(ranked: Subquery, place: Any, known: Any) -> tuple[Any, Any, Any]:
+def _counts(waits: Subquery) -> list[ColumnElement[int]]:
+    minutes = waits.c.minutes
+    return [
+        func.count().label("leads"),
+        func.count(waits.c.touched_at).label("touched"),
+        count_if(waits.c.is_won).label("won"),
+        count_if(waits.c.is_new).label("new"),
+        func.count(minutes).label("known"),
+        *(count_if(minutes <= limit).label(f"within_{limit}") for limit, _ in WAITS),
+    ]
+
+
+def _speed(row: Any) -> Speed:
     """Nearest rank: the wait of the lead in the middle, never a value between two."""
-    median, p90 = place == (known + 1) // 2, place == (known * 9 + 9) // 10
-    minutes = ranked.c.minutes
-    return func.max(known), func.max(minutes).filter(median), func.max(minutes).filter(p90)
+    return Speed(row.known, row.median, row.p90)
 
 
-def _together(rows: Sequence[Sequence[Any]]) -> Speed:
-    """The lead of a rank among all is some owner's."""
-    known = max((row[0] for row in rows), default=0)
-    told = ([row[column] for row in rows if row[column] is not None] for column in (1, 2))
-    return Speed(known, *(max(one, default=None) for one in told))
-
-
-def _spread(rows: Sequence[Sequence[int]]) -> tuple[list[tuple[str, int]], int]:
-    """New leads by how long they waited, and how many there are."""
-    total, touched, *within = [sum(column) for column in zip(*rows, strict=True)] or [0] * 6
-    steps = zip(within, [0, *within], strict=False)
-    found = [(f"Within {label}", now - before) for (_, label), (now, before) in zip(WAITS, steps)]
-    later = touched - (within[-1] if within else 0)
-    return [*found, ("Later", later), ("Not yet", total - touched)], total
+def _spread(row: Any) -> list[tuple[str, int]]:
+    """New leads by how long they waited."""
+    found, before = [], 0
+    for limit, label in WAITS:
+        within = getattr(row, f"within_{limit}")
+        found.append((f"Within {label}", within - before))
+        before = within
+    return [*found, ("Later", row.known - before), ("Not yet", row.new - row.known)]
