@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Integer, and_, case, cast, func, literal_column, null, select
 from sqlalchemy.orm import Session
 
 from engine.vocabulary import Classification
@@ -76,17 +76,16 @@ class PipelineHealth:
         """Today so far and this week so far beside the same time of the weeks before."""
         days = _windows(self.now, zone, since_monday=False)
         weeks = _windows(self.now, zone, since_monday=True)
-        inside = [_within(start, end) for start, end in (*days, *weeks)]
-        first = min(start for start, _ in weeks)
-        there = (*is_visible(), Lead.import_id.is_(None), Lead.created_at >= first)
-        row = self.session.execute(
-            select(*(func.count().filter(one) for one in inside)).select_from(Lead).where(*there)
-        ).one()
-        counts, begun = [int(one) for one in row], self._begun()
-        return (
-            self._beside(days, counts[: len(days)], begun),
-            self._beside(weeks, counts[len(days) :], begun),
+        part = _part_of(days, weeks)
+        there = (*is_visible(), Lead.import_id.is_(None), Lead.created_at >= weeks[-1][0])
+        rows = self.session.execute(
+            select(part, func.count()).select_from(Lead).where(*there).group_by(part)
         )
+        found, begun = {number: count for number, count in rows}, self._begun()
+        of_days = [found.get(2 * back, 0) for back in range(len(days))]
+        before = [found.get(2 * back + 1, 0) for back in range(len(weeks))]
+        of_weeks = [sum(both) for both in zip(of_days, before, strict=True)]
+        return self._beside(days, of_days, begun), self._beside(weeks, of_weeks, begun)
 
     def _begun(self) -> datetime | None:
         """When the first lead came: before that nothing was usual."""
@@ -125,5 +124,21 @@ def _windows(
     ]
 
 
-def _within(start: datetime, end: datetime) -> ColumnElement[bool]:
-    return and_(Lead.created_at >= start, Lead.created_at <= end)
+def _part_of(
+    days: Sequence[tuple[datetime, datetime]], weeks: Sequence[tuple[datetime, datetime]]
+) -> ColumnElement[int | None]:
+    """Of a lead that came so many weeks back twice that number, and one more for an earlier day.
+
+    Nothing for what came later in its week than it is now. Each day is the last of its week, so
+    that one look says both; asking for every stretch by itself took twice as long.
+    """
+    parts: list[tuple[ColumnElement[bool], ColumnElement[int | None]]] = []
+    for back, ((day, now), (monday, _)) in enumerate(zip(days, weeks, strict=True)):
+        came = Lead.created_at.expression
+        parts += [
+            (came > now, cast(null(), Integer)),
+            (came >= day, literal_column(str(2 * back), Integer)),
+            (came >= monday, literal_column(str(2 * back + 1), Integer)),
+        ]
+    part: ColumnElement[int | None] = case(*parts)
+    return part
