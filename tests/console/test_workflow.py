@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from config import SettingsError
 from engine.workflow_edits import find_question
 from jobs.tasks import Worker
 from models import AuditEntry, Conversation, Event, Lead, WorkflowVersion
@@ -746,3 +747,19 @@ def test_a_draft_grows_no_larger_than_is_read(small: Office) -> None:
 
     assert reply.status_code == 422
     assert "are 200 options, at most 100 are read; use fewer." in plain(reply.text)
+
+
+def test_neither_the_start_nor_an_experiment_reads_more_than_a_workflow_holds(
+    small: Office,
+) -> None:
+    many = [f"call {number}" for number in range(5_000)]
+    with pytest.raises(SettingsError, match="are 5,000 calls to action, at most 50 are read"):
+        read_shipped({**WORKFLOW_CONFIG, "calls_to_action": many}, ACTIVE_TESTS)
+
+    arms = [{"arm": "A"}, {"arm": "B", "config": {"calls_to_action": many}}]
+    body = {"name": "many", "kind": "calls_to_action", "metric": "sql", "arms": arms}
+    mark = small.mark
+    reply = mark.client.post("/api/experiments", json=body, headers={"X-CSRF-Token": mark.token})
+
+    assert reply.status_code == 422
+    assert "are 5,000 calls to action" in str(reply.json["error"]["fields"])
