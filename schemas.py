@@ -450,6 +450,9 @@ class ExportQuery(Plain):
     format = fields.String(validate=validate.OneOf(("json", "csv", "vcard")), load_default="json")
 
 
+FILTER_NAMES = (("classification", "lead_type", "lead_classification"), ("tier", "score_category"))
+
+
 class LeadsQuery(Plain):
     """Which leads, in which order."""
 
@@ -467,6 +470,22 @@ class LeadsQuery(Plain):
     sort = fields.String(validate=validate.Length(max=32), load_default="-score")
     limit = fields.Integer(validate=validate.Range(1, 200), load_default=50)
     cursor = fields.String(validate=validate.Length(max=2000))
+    # A filter under the name that the replies give it, too, must not be passed over in silence.
+    lead_type = fields.String(validate=validate.OneOf([str(one) for one in Classification]))
+    lead_classification = fields.String(
+        validate=validate.OneOf([str(one) for one in Classification])
+    )
+    score_category = fields.String(validate=validate.OneOf([str(one) for one in Tier]))
+
+    @post_load
+    def _one_filter(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        for name, *others in FILTER_NAMES:
+            said = {key: data.pop(key) for key in (name, *others) if key in data}
+            if len(set(said.values())) > 1:
+                raise ValidationError(f"{' and '.join(said)} say different things.", name)
+            if said:
+                data[name] = next(iter(said.values()))
+        return data
 
 
 class LeadRowOut(Reply):

@@ -48,6 +48,18 @@ def test_a_class_goes_by_three_names_in_every_reply(plain: Caller) -> None:
         assert [reply[name] for name in CLASS_NAMES] == ["SQL"] * 3
 
 
+def test_leads_are_asked_for_under_every_name_of_their_class(plain: Caller) -> None:
+    plain.reference()
+    plain.start()
+
+    for name, sought in (*((name, "SQL") for name in CLASS_NAMES), ("score_category", "hot")):
+        found = plain.staff("GET", "/api/leads", **{name: sought}).json["leads"]
+        assert [lead["score"] for lead in found] == [80], name
+        refused(plain.staff("GET", "/api/leads", **{name: "odd"}), 422, "validation_failed")
+    both = plain.staff("GET", "/api/leads", classification="SQL", lead_type="MQL")
+    assert list(refused(both, 422, "validation_failed")["fields"]) == ["classification"]
+
+
 def test_a_change_of_score_goes_by_its_names_in_every_reply(plain: Caller) -> None:
     session = plain.start()
     behaved = plain.behave(session, "clicked_demo")
