@@ -22,8 +22,8 @@ from services.workflow_service import WorkflowService
 
 # What one unit takes: writing it takes two to five times as long as reading it. For a unit of the
 # embedded database visitors wait, so that it stays below 200 ms even where the machine is busy.
-ROWS_AT_ONCE = 1000
-LONGEST_READING, LONGEST_READING_EMBEDDED = 0.2, 0.02
+ROWS_AT_ONCE, ROWS_AT_ONCE_EMBEDDED = 1000, 600
+LONGEST_READING, LONGEST_READING_EMBEDDED = 0.1, 0.03
 
 
 @dataclass
@@ -79,6 +79,7 @@ class ImportReading:
     def _rows(self, kept: Import, place: Mapping[str, Any]) -> Rows:
         is_embedded = self.resources.settings.is_embedded
         until = time.monotonic() + (LONGEST_READING_EMBEDDED if is_embedded else LONGEST_READING)
+        most = min(ROWS_AT_ONCE, ROWS_AT_ONCE_EMBEDDED) if is_embedded else ROWS_AT_ONCE
         number, offset, count = (int(place.get(name, 0)) for name in ("row", "offset", "read"))
         rows = Rows(self.around(), offset, number, offset, count)
         plan = ImportPlan.from_plain(kept.plan)
@@ -91,7 +92,7 @@ class ImportReading:
                 rows.count += 1
                 _sort(reader, record, rows)
             read = rows.count - count
-            if read >= ROWS_AT_ONCE or (read and time.monotonic() > until):
+            if read >= most or (read and time.monotonic() > until):
                 rows.is_end = False
                 break
         if not plan.dry_run:
