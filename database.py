@@ -43,7 +43,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
 
-from errors import Forbidden
+from errors import Conflict, Forbidden
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 NAMES = {
@@ -386,6 +386,29 @@ def head_revision() -> str:
     return max(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
+def _refuse_what_is_not_ours(metadata: MetaData, connection: Connection, **_: Any) -> None:
+    """Before `create_all`: what an older release or another program made, it would only mix up."""
+    seen = inspect(connection)
+    if seen.has_table("alembic_version"):
+        version = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if version not in (None, head_revision()):
+            raise Conflict(
+                f"This database is at migration {version}; run: alembic upgrade head.",
+                code="not_migrated",
+            )
+        return
+    for table in metadata.sorted_tables:
+        if not seen.has_table(table.name):
+            continue
+        found = {column["name"] for column in seen.get_columns(table.name)}
+        if not found >= {column.name for column in table.columns}:
+            raise Conflict(
+                f"The table {table.name} of this database is of another program;"
+                " name an empty database in DATABASE_URL.",
+                code="not_ours",
+            )
+
+
 def _count_as_migrated(metadata: MetaData, connection: Connection, **_: Any) -> None:
     """After `create_all`, say that the database is at the newest migration, for it is."""
     connection.execute(
@@ -405,6 +428,7 @@ def _only_in_development(metadata: MetaData, connection: Connection, **_: Any) -
     connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
 
 
+event.listen(Base.metadata, "before_create", _refuse_what_is_not_ours)
 event.listen(Base.metadata, "after_create", _count_as_migrated)
 event.listen(Base.metadata, "before_drop", _only_in_development)
 

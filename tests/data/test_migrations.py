@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 import models
 from database import Base, current_revision, head_revision, make_engine, migrate
+from errors import Conflict
 from tests.shop import Shop, shop
 
 TRIGGERS = {
@@ -58,6 +59,31 @@ def test_the_migrations_make_what_the_models_say(database_engine: Engine) -> Non
         context = MigrationContext.configure(connection, opts=opts)
 
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_create_all_leaves_alone_what_an_older_release_made(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
+
+    with pytest.raises(Conflict, match="alembic upgrade head"):
+        Base.metadata.create_all(engine)
+
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    engine.dispose()
+
+
+def test_create_all_leaves_alone_what_another_program_made(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE leads (id INTEGER PRIMARY KEY, session_id TEXT)"))
+
+    with pytest.raises(Conflict, match="leads"):
+        Base.metadata.create_all(engine)
+
+    assert inspect(engine).get_table_names() == ["leads"]
+    engine.dispose()
 
 
 def test_create_all_makes_the_same_database_as_the_migrations(
