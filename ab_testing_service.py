@@ -17,7 +17,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import outbox
-from database import insert_new
 from engine.experiments import Status, stored_definition
 from engine.goals import SERVER_OUTCOMES, reached
 from engine.visitors import visitor_attributes
@@ -35,6 +34,7 @@ from experiment_draws import (
     shown_version,
 )
 from lib.on_class import on_class
+from many_rows import insert_new
 from models import (
     Conversation,
     Conversion,

@@ -16,12 +16,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from database import insert_new, prepare
+from database import prepare
 from engine.bucketing import ArmWeight, Chosen, choose_arm
 from engine.experiment_entry import Holdout, chosen_arm
 from engine.experiments import Definition, Status, stored_definition
 from engine.visitors import names_of
 from engine.workflow import Arm, Test
+from many_rows import insert_new
 from models import (
     Assignment,
     Conversation,

@@ -19,9 +19,10 @@ from sqlalchemy import and_, case, delete, func, insert, literal, null, or_, sel
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
-from database import Base, insert_many
+from database import Base
 from engine.vocabulary import RELAYED, DeliveryStatus, JobStatus
 from lib.ids import delivery_id, job_id
+from many_rows import insert_many
 from models import Delivery, DeliveryAttempt, Destination, Event, Job, PendingFact
 
 # How long who has claimed something may take; longer than any sending's time limit.

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import delete, or_, select, update
 
-from database import insert_new
 from experiment_draws import Arrival, ExperimentDraws
+from many_rows import insert_new
 from models import Conversation, Event, Experiment, Exposure, LeadMerge, UnitAlias
 from services.experiment_people import ExperimentPeople
 

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from ab_testing_service import UNCOUNTED
-from database import insert_new
 from experiment_draws import Arrival, ExperimentDraws
+from many_rows import insert_new
 from models import (
     Assignment,
     Conversation,

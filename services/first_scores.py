@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from database import insert_alike
 from engine.signals import employees_of, signals_of
 from engine.stages import Pipeline
+from many_rows import insert_alike
 from models import LeadScore, ScorePoint
 from services.lead_scores import LeadScores
 from services.resources import Resources

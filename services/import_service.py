@@ -12,12 +12,12 @@ from sqlalchemy import and_, delete, func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
 import outbox
-from database import dont_wait_for_disk, each_of, insert_many, next_ids
 from engine.vocabulary import FactKind, JobStatus
 from errors import Invalid, NotFound
 from lib.csv_stream import csv_chunks
 from lib.ids import import_id
 from lib.packed_file import PackedFile
+from many_rows import dont_wait_for_disk, each_of, insert_many, next_ids
 from models import (
     Event,
     Import,

@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 import outbox
-from database import insert_new
 from engine.alert_rules import LeadState, crossing
 from engine.alert_settings import AlertSettings
 from engine.points import Part, advice_for, profile_score, profile_tiers, tier_for
 from engine.signals import Signals, Timed, employees_of, signals_of
 from engine.vocabulary import FactKind, Profile, Tier
 from lib.clock import iso
+from many_rows import insert_new
 from models import Event, Lead, LeadScore, ScorePoint, WorkspaceSetting
 from notification_service import ALERTS
 from outbox import NewFact

@@ -9,10 +9,10 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 import outbox
-from database import insert_new
 from engine.alert_rules import LeadState, crossing
 from engine.points import tier_for
 from engine.vocabulary import FactKind, Profile, Tier
+from many_rows import insert_new
 from models import LeadScore, ScorePoint
 from outbox import NewFact
 from services.lead_scores import NOTABLE, NOTHING, LeadScores

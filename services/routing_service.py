@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from database import insert_new
 from engine.policy import Role
 from engine.routing import Agent, next_turn
 from engine.vocabulary import Classification
 from errors import invalid_field
+from many_rows import insert_new
 from models import Campaign, CampaignAgent, Lead, Person, WorkspaceSetting
 from services.account_service import AccountService
 from services.lead_visibility import is_visible

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from database import insert_new
 from lib.crypto import hmac_hex
+from many_rows import insert_new
 from models import Suppression
 from services.resources import Resources
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from database import each_of
 from jobs.importing import Importing
 from jobs.tasks import Prepared, Worker
+from many_rows import each_of
 from models import Lead
 from services import import_reading
 from services.import_reading import ImportReading

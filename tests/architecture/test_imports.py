@@ -30,7 +30,7 @@ PICTURE = """
                 notification_service          ab_testing_service
                 alert_contents  delivery_results      experiment_draws
                 outbox
-   the world    models              integrations              ml
+   the world    models     many_rows          integrations              ml
                 database
    pure         workflow_config              engine
                 config                       errors
@@ -40,7 +40,7 @@ PICTURE = """
 OUTSIDE = frozenset({"migrations", "tests", "tools", "frontend", "docs", "gunicorn.conf"})
 
 FLASK = ("flask", "flask_*", "werkzeug", "webargs", "apispec")
-ORM = ("sqlalchemy", "alembic", "database", "models")
+ORM = ("sqlalchemy", "alembic", "database", "many_rows", "models")
 NETWORK = ("requests", "urllib3", "httpx", "aiohttp", "urllib.request")
 CLOCKS = (
     *("time", "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today"),
