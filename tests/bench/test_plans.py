@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
+import experiment_draws as draws
+from database import prepare
 from services import hot_path
 from tests.shop import Shop, shop
 
@@ -119,8 +121,8 @@ def test_every_statement_of_a_conversation_finds_its_rows_by_an_index(
 
         scans: dict[str, set[tuple[str, str]]] = {}
         with engine.connect() as connection:
-            hot_path._prepare(connection, hot_path._PREPARE_READ)
-            hot_path._prepare(connection, hot_path._PREPARE_WRITE)
+            for prepared in (hot_path._PREPARE_READ, hot_path._PREPARE_WRITE, draws._PREPARE_FIND):
+                prepare(connection, prepared)
             connection.exec_driver_sql(f"SET LOCAL plan_cache_mode = {mode}")
             for statement in list(statements):
                 scans.setdefault(statement[0], set()).update(_explained(connection, statement))
