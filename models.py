@@ -30,15 +30,24 @@ from sqlalchemy.orm import Mapped, mapped_column, synonym
 
 from database import Base, BigId, Json, JsonOrNull, UtcDateTime
 
-# The words by which leads and answers are searched on PostgreSQL: addresses and numbers in parts,
-# a number also by each of its endings, so that it is found however it was typed.
+# The words by which leads and answers are searched on PostgreSQL: addresses and numbers in parts.
+# A number is found by its beginning, with its country or without, and, read backwards, by its end.
 WORD_BREAKS = "@._-+/()"
-_ENDINGS = " || ' ' || ".join(f"coalesce(right(phone_e164, {size}), '')" for size in range(4, 13))
+BACKWARDS = "zqz"
 _APART = f"'{WORD_BREAKS}', '{' ' * len(WORD_BREAKS)}'"
+# The country codes of E.164: of one, of two, of three digits.
+_COUNTRY = (
+    r"'^\+(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|"
+    r"(2[1-689]|3[578]|42|5[09]|6[7-9]|8[035-9]|9[679])\d)'"
+)
+_NUMBER = (
+    f"coalesce(phone_e164 || ' ' || regexp_replace(phone_e164, {_COUNTRY}, '')"
+    f" || ' {BACKWARDS}' || reverse(phone_e164), '')"
+)
 LEAD_WORDS = (
     "to_tsvector('simple'::regconfig, translate(coalesce(name, '') || ' ' ||"
     " coalesce(email, '') || ' ' || coalesce(company, '') || ' ' || coalesce(phone, '')"
-    f" || ' ' || {_ENDINGS}, {_APART}))"
+    f" || ' ' || {_NUMBER}, {_APART}))"
 )
 ANSWER_WORDS = f"to_tsvector('simple'::regconfig, translate(answer_text, {_APART}))"
 

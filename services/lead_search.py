@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from models import ANSWER_WORDS, LEAD_WORDS, WORD_BREAKS, Answer, Conversation, Lead
+from models import ANSWER_WORDS, BACKWARDS, LEAD_WORDS, WORD_BREAKS, Answer, Conversation, Lead
 
 MOST_WORDS = 8
 LONGEST_WORD = 64
@@ -52,7 +52,7 @@ def answer_holds(session: Session, text: str) -> list[ColumnElement[bool]]:
 
 
 def _indexed(word: str) -> Any:
-    leads = select(Lead.id).where(_matches(LEAD_WORDS, word))
+    leads = select(Lead.id).where(_matches(LEAD_WORDS, word, *_backwards(word)))
     return union(leads, _answered(_matches(ANSWER_WORDS, word))).subquery().select()
 
 
@@ -74,9 +74,19 @@ def _answered(condition: ColumnElement[bool]) -> Select[int]:
     )
 
 
-def _matches(words: str, word: str) -> ColumnElement[bool]:
-    """The expression of an index holds a word that begins so; quoted, it is no operator."""
-    quoted = "'" + word.replace("\\", "\\\\").replace("'", "''") + "':*"
+def _backwards(word: str) -> list[str]:
+    """How a number that ends so is found: its index has it from behind, too."""
+    return [BACKWARDS + word[::-1]] if word.isdecimal() else []
+
+
+def _matches(words: str, *any_of: str) -> ColumnElement[bool]:
+    """The expression of an index holds a word that begins like one of these.
+
+    Quoted, none of them is an operator.
+    """
+    quoted = " | ".join(
+        "'" + word.replace("\\", "\\\\").replace("'", "''") + "':*" for word in any_of
+    )
     wanted = func.to_tsquery(
         literal_column("'simple'::regconfig"), bindparam(None, quoted, type_=Text, unique=True)
     )

@@ -73,6 +73,10 @@ def test_a_lead_is_found_by_words_of_whatever_it_holds(ours: Office) -> None:
     assert found(ours, q="neil") == [lena]
     for number in ("98765", "+91 98765 43210", "9876543210", "43210"):
         assert found(ours, q=number) == [other], number
+    spain = ours.enter_lead(name="Sol", phone="0034612345678")
+    for number in ("612345", "34612345", "+34 612345678", "345678", "678"):
+        assert found(ours, q=number) == [spain], number
+    assert found(ours, q="78 sol") == [spain] and found(ours, q="78 omar") == []
     assert found(ours, q="lake bandra") == [talker]
     assert found(ours, q="ena") == found(ours, q="lena omar") == []
     for strange in ("'", "\\", "& | !", "a:*b", "%", "_", "(", "''':*", "x" * 300):
