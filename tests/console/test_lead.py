@@ -217,7 +217,7 @@ def test_each_step_is_done_and_audited_once(small: Office, step: str, form: dict
     assert reply.status_code == 303, reply.text[:500]
     assert audits(small) == before + 1
     text = sam.text(f"/console/leads/{lead}").replace("\u202f", " ")
-    seen = {"follow-ups": "Price list", "stage": "Meeting", "outcome": "worth 1 200.00"}
+    seen = {"follow-ups": "Price list", "stage": "Meeting", "outcome": "worth ₹1 200.00"}
     assert seen.get(step, "") in text
 
 
