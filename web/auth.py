@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+import structlog
 from flask import g, request
+from sqlalchemy.exc import SQLAlchemyError
 
 import errors
 from engine.policy import Permission, may_call
@@ -19,6 +21,8 @@ from services.account_service import USED_EVERY, KeyHolder
 from services.sign_in_service import Principal
 from web.sign_in import guard_origin, signed_in
 from web.unit_of_work import resources
+
+log = structlog.get_logger(__name__)
 
 VISITOR = "visitor"
 TOKEN_LIFE = timedelta(days=30)
@@ -178,9 +182,14 @@ def _note_use(holder: KeyHolder) -> None:
     """In a transaction of its own; what visitors call looks at no key, so that none of it waits."""
     ours = resources()
     last = holder.last_used_at
-    if last is None or ours.clock.now() - last >= USED_EVERY:
+    if last is not None and ours.clock.now() - last < USED_EVERY:
+        return
+    try:
         with unit_of_work(ours) as services:
             services.accounts.touch_key(holder.id)
+    except SQLAlchemyError:
+        # Who only reads must not be turned away because nothing can be written just now.
+        log.warning("the use of a key was not noted", key=holder.id)
 
 
 def _bearer() -> str | None:

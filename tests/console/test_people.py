@@ -193,6 +193,17 @@ def test_the_last_use_of_a_key_is_noted_once_an_hour_and_by_no_visitor(ours: Off
     assert "21 Nov 2026" in ours.alice.text("/console/keys")
 
 
+def test_who_only_reads_is_served_where_the_use_of_a_key_cannot_be_noted(small: Office) -> None:
+    client, shown = small.app.test_client(), {
+        "Authorization": f"Bearer {small.new_key('leads:read')}"
+    }
+    full = "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+    with small.resources.engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TRIGGER full BEFORE UPDATE ON api_keys {full}")
+
+    assert client.get("/api/leads", headers=shown).status_code == 200
+
+
 def test_a_key_that_may_nothing_is_refused_with_what_was_typed(small: Office) -> None:
     reply = small.alice.post("/console/keys", {"name": "re<b>ports", "days": "365"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -27,10 +28,11 @@ STRICTER = (
 
 
 @pytest.fixture(scope="module")
-def gunicorn(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Gunicorn on a database that none of these requests reaches."""
-    template = request.getfixturevalue("sqlite_template")
-    with serving(GUNICORN, f"sqlite:///{template}") as server:
+def gunicorn(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Gunicorn on a database that none of these requests reaches; its clock publishes there."""
+    file = tmp_path_factory.mktemp("unreadable") / "leadline.db"
+    file.write_bytes(sqlite_template.read_bytes())
+    with serving(GUNICORN, f"sqlite:///{file}") as server:
         yield server
 
 

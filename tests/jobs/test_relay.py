@@ -414,8 +414,9 @@ def test_a_reply_that_comes_after_an_erasure_is_not_kept(desk: Desk) -> None:
         pass
     with desk.shop.unit() as services:
         (slow,) = services.notifications.prepare(10)
+    lead_id = int(desk.only()["lead_id"])
     with desk.shop.unit() as services:
-        services.privacy.erase_lead(int(desk.only()["lead_id"]), actor="tests")
+        services.privacy.erase_lead(lead_id, actor="tests")
 
     with desk.shop.unit() as services:
         late = TryLater("Not now.", status=503, reply="no place for Asha")
