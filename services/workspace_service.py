@@ -55,6 +55,5 @@ class WorkspaceService:
 
     def _region(self) -> str | None:
         workflows = WorkflowService(self.session, self.resources)
-        if workflows.find_version_in_force() is None:
-            return None
-        return workflows.in_force().workflow.default_region
+        version = workflows.find_version_in_force()
+        return None if version is None else workflows.get(version).default_region

@@ -88,9 +88,19 @@ def _figure(name: str, key: str, found: Overview) -> dict[str, Any]:
 
 def funnel(found: Funnel, before: Funnel | None = None) -> Tables:
     """The way and the questions on it, and what they were before."""
+    return _named(_steps(found, before), _questions(found, before))
+
+
+def _steps(found: Funnel, before: Funnel | None) -> Table:
     then = {step.name: step.share for step in before.steps} if before else {}
-    left = {row.question_id: row.drop_off for row in before.questions} if before else {}
-    steps = [
+    columns = _compared_with(
+        before,
+        Column("name", "Step"),
+        Column("share_part", "Sessions", "number", was="share_part_before"),
+        Column("share_rate", "Of all that opened", "percent", was="share_before"),
+        Column("meaning", "Counted are"),
+    )
+    rows = [
         {
             "name": step.name,
             "meaning": step.meaning,
@@ -99,7 +109,23 @@ def funnel(found: Funnel, before: Funnel | None = None) -> Tables:
         }
         for step in found.steps
     ]
-    questions = [
+    return Table("steps", "From the first word to the deal", columns, rows)
+
+
+def _questions(found: Funnel, before: Funnel | None) -> Table:
+    then = {row.question_id: row.drop_off for row in before.questions} if before else {}
+    columns = _compared_with(
+        before,
+        Column("text", "Question"),
+        Column("reached", "Reached here", "number", "answered, skipped or standing here"),
+        Column("answered", "Answered", "number"),
+        Column("skipped", "Skipped", "number"),
+        Column("here", "Still here", "number", "active in the last 30 minutes"),
+        Column("left_part", "Left here", "number", "stand here and are gone"),
+        Column("left_rate", "Drop-off", "percent", "left here / reached here", "left_before"),
+        Column("left_interval", "95 % interval", "interval"),
+    )
+    rows = [
         {
             "text": row.text,
             "reached": row.reached,
@@ -107,42 +133,11 @@ def funnel(found: Funnel, before: Funnel | None = None) -> Tables:
             "skipped": row.skipped,
             "here": row.here,
             **_share("left", row.drop_off),
-            **_before("left", left.get(row.question_id)),
+            **_before("left", then.get(row.question_id)),
         }
         for row in found.questions
     ]
-    return _named(
-        Table(
-            "steps",
-            "From the first word to the deal",
-            _compared_with(
-                before,
-                Column("name", "Step"),
-                Column("share_part", "Sessions", "number", was="share_part_before"),
-                Column("share_rate", "Of all that opened", "percent", was="share_before"),
-                Column("meaning", "Counted are"),
-            ),
-            steps,
-        ),
-        Table(
-            "questions",
-            "Where visitors leave",
-            _compared_with(
-                before,
-                Column("text", "Question"),
-                Column("reached", "Reached here", "number", "answered, skipped or standing here"),
-                Column("answered", "Answered", "number"),
-                Column("skipped", "Skipped", "number"),
-                Column("here", "Still here", "number", "active in the last 30 minutes"),
-                Column("left_part", "Left here", "number", "stand here and are gone"),
-                Column(
-                    "left_rate", "Drop-off", "percent", "left here / reached here", "left_before"
-                ),
-                Column("left_interval", "95 % interval", "interval"),
-            ),
-            questions,
-        ),
-    )
+    return Table("questions", "Where visitors leave", columns, rows)
 
 
 def sources(found: Sources, before: Sources | None = None) -> Tables:
